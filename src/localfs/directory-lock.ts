@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { lstat, open, realpath } from 'node:fs/promises';
+import { constants, realpathSync } from 'node:fs';
+import { lstat, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -44,7 +44,8 @@ const waiting = new Map<string, Promise<void>>();
  *   `failed-precondition` when the directory cannot carry a lock (read-only, or the lock file is damaged).
  */
 export async function lockDirectory(directory: string, options: LockOptions = {}): Promise<DirectoryLock> {
-  const path = await realpath(directory);
+  // Synchronous, so that callers keep the order in which they came.
+  const path = realpathSync.native(directory);
   const deadline = options.timeout === undefined ? undefined : performance.now() + options.timeout;
   const before = waiting.get(path);
   let leave = (): void => {};
