@@ -1,0 +1,196 @@
+import { CodedError } from '../errors/coded-error.ts';
+import { nameOfBytes } from './member-name.ts';
+
+/** Everything in a tar is a multiple of this many bytes. */
+export const blockSize = 512;
+
+/** `[offset, length]` of the fields of a header block. */
+export const field = {
+  name: [0, 100],
+  mode: [100, 8],
+  uid: [108, 8],
+  gid: [116, 8],
+  size: [124, 12],
+  mtime: [136, 12],
+  checksum: [148, 8],
+  type: [156, 1],
+  linkName: [157, 100],
+  magic: [257, 6],
+  version: [263, 2],
+  userName: [265, 32],
+  groupName: [297, 32],
+  devMajor: [329, 8],
+  devMinor: [337, 8],
+  prefix: [345, 155],
+  /** star's shorter prefix, where the block ends with "tar\0". */
+  starPrefix: [345, 131],
+  starTrailer: [508, 4],
+  /** GNU's old sparse members: four segments, whether more blocks of them follow, and the real size. */
+  sparseSegments: [386, 96],
+  sparseMore: [482, 1],
+  sparseRealSize: [483, 12],
+} as const satisfies Record<string, readonly [number, number]>;
+
+export type FieldName = keyof typeof field;
+
+/** What a member is. `other` is a kind that has no meaning here (a volume label, a vendor's own). */
+export type MemberType =
+  | 'file'
+  | 'directory'
+  | 'symlink'
+  | 'hardlink'
+  | 'character-device'
+  | 'block-device'
+  | 'fifo'
+  | 'other';
+
+/** The type flags of members; the flags of headers that describe the next member are in `tar-parser.ts`. */
+export const typeFlags: Readonly<Record<string, MemberType>> = {
+  '\0': 'file',
+  '0': 'file',
+  '7': 'file',
+  S: 'file',
+  '1': 'hardlink',
+  '2': 'symlink',
+  '3': 'character-device',
+  '4': 'block-device',
+  '5': 'directory',
+  '6': 'fifo',
+};
+
+/** One header block as it stands, before extended headers change it. */
+export interface TarHeader {
+  flag: string;
+  name: string;
+  linkName: string;
+  /** Bytes stored after the header. */
+  size: number;
+  mode: number;
+  uid: number;
+  gid: number;
+  userName: string;
+  groupName: string;
+  /** Seconds since 1970. */
+  mtime: number;
+  devMajor: number;
+  devMinor: number;
+}
+
+/** `length` rounded up to whole blocks. */
+export function padded(length: number): number {
+  return Math.ceil(length / blockSize) * blockSize;
+}
+
+export function isZeroBlock(block: Uint8Array): boolean {
+  return block.every((byte) => byte === 0);
+}
+
+export function fieldBytes(block: Uint8Array, name: FieldName): Uint8Array {
+  const [offset, length] = field[name];
+  return block.subarray(offset, offset + length);
+}
+
+/** The text of a field: up to the first NUL, or all of it. */
+export function fieldText(block: Uint8Array, name: FieldName): string {
+  const bytes = fieldBytes(block, name);
+  const end = bytes.indexOf(0);
+  return nameOfBytes(end < 0 ? bytes : bytes.subarray(0, end));
+}
+
+/**
+ * The header in `block`, which stands at `offset` in the archive.
+ * @throws CodedError `corrupt` when the checksum is wrong or a number is none.
+ */
+export function parseHeader(block: Uint8Array, offset: number): TarHeader {
+  checkSum(block, offset);
+  const number = (name: FieldName) => parseNumber(fieldBytes(block, name), name, offset);
+  const posix = fieldText(block, 'magic') === 'ustar';
+  const named = posix || fieldText(block, 'magic').startsWith('ustar ');
+  const prefix = posix ? fieldText(block, isStar(block) ? 'starPrefix' : 'prefix') : '';
+  const name = fieldText(block, 'name');
+  const size = number('size');
+  if (size < 0) throw invalid(offset, `a size of ${size}`);
+  return {
+    flag: String.fromCharCode(block[field.type[0]] ?? 0),
+    name: prefix === '' ? name : `${prefix}/${name}`,
+    linkName: fieldText(block, 'linkName'),
+    size,
+    mode: number('mode'),
+    uid: number('uid'),
+    gid: number('gid'),
+    mtime: number('mtime'),
+    userName: named ? fieldText(block, 'userName') : '',
+    groupName: named ? fieldText(block, 'groupName') : '',
+    devMajor: named ? number('devMajor') : 0,
+    devMinor: named ? number('devMinor') : 0,
+  };
+}
+
+function isStar(block: Uint8Array): boolean {
+  const [a, b, c, d] = fieldBytes(block, 'starTrailer');
+  return a === 0x74 && b === 0x61 && c === 0x72 && d === 0;
+}
+
+/** The sum that belongs into the checksum field: all bytes, that field itself counted as spaces. */
+export function headerSum(block: Uint8Array): number {
+  const [at, length] = field.checksum;
+  let sum = 0;
+  for (let i = 0; i < blockSize; i++) sum += i >= at && i < at + length ? 0x20 : (block[i] ?? 0);
+  return sum;
+}
+
+function checkSum(block: Uint8Array, offset: number): void {
+  const stored = parseNumber(fieldBytes(block, 'checksum'), 'checksum', offset);
+  const sum = headerSum(block);
+  if (stored === sum) return;
+  // Some old programs summed signed bytes.
+  const [at, length] = field.checksum;
+  let high = 0;
+  for (let i = 0; i < blockSize; i++) {
+    if ((i < at || i >= at + length) && (block[i] ?? 0) > 127) high++;
+  }
+  if (stored !== sum - 256 * high) throw invalid(offset, `a header sum of ${stored} where ${sum} is right`);
+}
+
+/** A number field: octal digits, or GNU's base-256 where the first bit is set. */
+export function parseNumber(bytes: Uint8Array, name: string, offset: number): number {
+  const first = bytes[0] ?? 0;
+  if (first & 0x80) return parseBase256(bytes, name, offset);
+  let value = 0;
+  let state: 'before' | 'in' | 'after' = 'before';
+  for (const byte of bytes) {
+    if (byte === 0x20 || byte === 0) {
+      if (state === 'in') state = 'after';
+    } else if (byte >= 0x30 && byte <= 0x37 && state !== 'after') {
+      state = 'in';
+      value = value * 8 + (byte - 0x30);
+    } else {
+      throw invalid(offset, `a ${name} that is no octal number`);
+    }
+  }
+  return value;
+}
+
+function parseBase256(bytes: Uint8Array, name: string, offset: number): number {
+  const negative = bytes[0] === 0xff;
+  let value = negative ? -1n : BigInt((bytes[0] ?? 0) & 0x7f);
+  for (const byte of bytes.subarray(1)) value = value * 256n + BigInt(byte);
+  if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < BigInt(Number.MIN_SAFE_INTEGER)) {
+    throw invalid(offset, `a ${name} of ${value}`);
+  }
+  return Number(value);
+}
+
+/** The words of checkpointctl's own reader first, because people look for them. */
+export function invalid(offset: number, found: string): CodedError {
+  return new CodedError('corrupt', `archive/tar: invalid tar header: ${found} at offset ${offset}`, {
+    data: { offset },
+  });
+}
+
+export function endsEarly(at: number, after: string): CodedError {
+  const where = after === '' ? '' : `, inside or right after ${after}`;
+  return new CodedError('corrupt', `unexpected EOF: the archive is cut off before offset ${at}${where}`, {
+    data: { offset: at },
+  });
+}

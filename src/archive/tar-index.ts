@@ -1,0 +1,104 @@
+import { type ByteSource, sliceSource } from '../bytes/byte-source.ts';
+import { CodedError } from '../errors/coded-error.ts';
+import { type ArchiveLimits, defaultLimits } from './limits.ts';
+import { plainName } from './member-name.ts';
+import { sparseSource } from './sparse.ts';
+import { isEntry, parseTar, type TarEntry } from './tar-parser.ts';
+
+/** Every member of one archive, found again by name. */
+export class TarIndex {
+  /** As they stand in the archive, members that a later one replaces included. */
+  readonly entries: readonly TarEntry[];
+  readonly #byName = new Map<string, TarEntry>();
+  readonly #content = new Map<string, TarEntry>();
+
+  constructor(entries: readonly TarEntry[]) {
+    this.entries = entries;
+    for (const entry of entries) this.#add(entry);
+  }
+
+  /** The last member of that name (without `./`), whatever it is. */
+  get(name: string): TarEntry | undefined {
+    return this.#byName.get(name);
+  }
+
+  /**
+   * The member whose bytes are the content of `name`: itself where it is a regular file, the file it stands
+   * for where it is a hard link to one before it; nothing for anything else.
+   */
+  content(name: string): TarEntry | undefined {
+    return this.#content.get(name);
+  }
+
+  /** Names that have content, each once, in the order in which they first appear. */
+  names(): IterableIterator<string> {
+    return this.#content.keys();
+  }
+
+  #add(entry: TarEntry): void {
+    const name = plainName(entry.name);
+    // A later member of the same name replaces the earlier, also by something that has no content.
+    this.#byName.set(name, entry);
+    const content = this.#contentOf(entry);
+    if (content) this.#content.set(name, content);
+    else this.#content.delete(name);
+  }
+
+  #contentOf(entry: TarEntry): TarEntry | undefined {
+    if (entry.type === 'file') return entry;
+    if (entry.type !== 'hardlink') return undefined;
+    return this.#content.get(plainName(entry.linkName));
+  }
+}
+
+export interface IndexOptions {
+  limits?: ArchiveLimits;
+  /** Bytes to read at once, so that small members in a row cost one read. */
+  readAhead?: number;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Indexes an uncompressed archive: reads headers, and passes over content without reading it.
+ * @throws CodedError `corrupt` when it is not a well-formed, complete archive; `resource-exhausted` when it is
+ *   beyond the limits.
+ */
+export async function indexTar(source: ByteSource, options: IndexOptions = {}): Promise<TarIndex> {
+  const { limits = defaultLimits, readAhead = 1 << 15, signal } = options;
+  const entries: TarEntry[] = [];
+  const parser = parseTar(limits);
+  let window: Uint8Array = new Uint8Array(0);
+  let start = 0;
+  let step = parser.next();
+  while (!step.done) {
+    if (isEntry(step.value)) {
+      entries.push(step.value);
+      step = parser.next();
+      continue;
+    }
+    const { at, length } = step.value;
+    if (at < start || at + length > start + window.length) {
+      start = at;
+      const there = Math.max(0, source.size - at);
+      window = await source.read(
+        Math.min(at, source.size),
+        Math.min(Math.max(length, readAhead), there),
+        signal,
+      );
+    }
+    step = parser.next(window.subarray(at - start, at - start + length));
+  }
+  return new TarIndex(entries);
+}
+
+/**
+ * The content of a member of an uncompressed archive. Closing it leaves the archive open.
+ * @param archive what the member was indexed from.
+ */
+export function openEntry(archive: ByteSource, entry: TarEntry): ByteSource {
+  if (entry.type !== 'file') {
+    throw new CodedError('invalid-argument', `${entry.name} is a ${entry.type}, not a regular file`);
+  }
+  const stored = sliceSource(archive, entry.dataOffset, entry.storedSize);
+  return entry.sparse ? sparseSource(stored, entry.sparse, entry.size) : stored;
+}
