@@ -1,0 +1,36 @@
+/** What Go (and strerror, in lower case) says of the usual failures; libuv words some of them differently. */
+const words: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EBUSY: 'device or resource busy',
+  EDQUOT: 'disk quota exceeded',
+  EEXIST: 'file exists',
+  EFBIG: 'file too large',
+  EIO: 'input/output error',
+  EISDIR: 'is a directory',
+  ELOOP: 'too many levels of symbolic links',
+  EMFILE: 'too many open files',
+  ENAMETOOLONG: 'file name too long',
+  ENOENT: 'no such file or directory',
+  ENOSPC: 'no space left on device',
+  ENOTDIR: 'not a directory',
+  ENXIO: 'no such device or address',
+  EPERM: 'operation not permitted',
+  EROFS: 'read-only file system',
+};
+
+/** The error number's name (`ENOENT`), or undefined where `error` is none of the system's. */
+export function systemErrorCode(error: unknown): string | undefined {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
+}
+
+/**
+ * A failed system call as Go words it, `open /a/b: no such file or directory`; the message of `error` itself
+ * where it is none of the system's.
+ */
+export function systemErrorText(error: unknown, operation: string, path: string): string {
+  const code = systemErrorCode(error);
+  const message = error instanceof Error ? error.message : String(error);
+  if (!code) return message;
+  return `${operation} ${path}: ${words[code] ?? message.replace(/^[A-Z0-9]+: |, .*$/gs, '')}`;
+}
