@@ -1,0 +1,126 @@
+import type { ErrorCode } from '../errors/code.ts';
+
+/** Our own API: paths and JSON shapes, used by the server and by every client. */
+
+export const apiRoot = '/apis/stasis/v1';
+
+export const paths = {
+  node: `${apiRoot}/node`,
+  pods: `${apiRoot}/pods`,
+  podCheckpoint: (namespace: string, name: string) =>
+    `${apiRoot}/pods/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}/checkpoint`,
+  checkpoints: `${apiRoot}/checkpoints`,
+  checkpoint: (name: string) => `${apiRoot}/checkpoints/${encodeURIComponent(name)}`,
+  archive: (name: string) => `${apiRoot}/checkpoints/${encodeURIComponent(name)}/archive`,
+  drain: `${apiRoot}/drain`,
+  uncordon: `${apiRoot}/uncordon`,
+  restore: `${apiRoot}/restore`,
+} as const;
+
+/** Answered to anyone: `ok`. */
+export const livez = '/livez';
+/** Answered to whoever may `get` `nodes/healthz`, as the kubelet does. */
+export const healthz = '/healthz';
+
+/** Body of every answer of our own API that is not a success. */
+export interface ErrorBody {
+  error: { code: ErrorCode; message: string; hint?: string };
+}
+
+export interface List<T> {
+  apiVersion: 'stasis/v1';
+  kind: string;
+  items: T[];
+}
+
+export interface NodeStatus {
+  apiVersion: 'stasis/v1';
+  kind: 'Node';
+  name: string;
+  version: string;
+  rootDirectory: string;
+  runtime: { name: string; version: string };
+  /** Whether pods from manifests are held back because the node was drained. */
+  drained: boolean;
+}
+
+export type ContainerState = 'waiting' | 'created' | 'running' | 'exited' | 'unknown';
+
+export interface ContainerSummary {
+  name: string;
+  image: string;
+  /** CRI id, or empty where none exists yet. */
+  id: string;
+  state: ContainerState;
+  /** Times it was started again. */
+  restarts: number;
+  /** Exit status of the last run, where it ended. */
+  exitCode?: number;
+  init: boolean;
+}
+
+export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Stopped';
+
+export interface PodSummary {
+  namespace: string;
+  name: string;
+  uid: string;
+  phase: PodPhase;
+  /** CRI id of the sandbox, or empty. */
+  sandboxId: string;
+  /** Where it came from: a manifest file, or a checkpoint. */
+  source: 'file' | 'checkpoint';
+  /** Whether it continues from a checkpoint. */
+  restored: boolean;
+  /** Last thing that went wrong, or empty. */
+  message: string;
+  containers: ContainerSummary[];
+}
+
+/** What a checkpoint of a whole pod left behind. */
+export interface PodCheckpointResult {
+  namespace: string;
+  name: string;
+  sandboxId: string;
+  /** Path of the pod archive on the node. */
+  archive: string;
+  /** Bytes. */
+  size: number;
+  /** Microseconds during which no container of the pod ran, where the runtime measured it. */
+  frozenMicroseconds?: number;
+}
+
+export interface DrainResult {
+  apiVersion: 'stasis/v1';
+  kind: 'DrainResult';
+  pods: PodCheckpointResult[];
+}
+
+export interface RestoreRequest {
+  /** Absolute path of the archive on the node. */
+  archive: string;
+  /** Name and namespace of the pod to make; those of the checkpoint where left out. */
+  name?: string;
+  namespace?: string;
+}
+
+export interface RestoreResult {
+  apiVersion: 'stasis/v1';
+  kind: 'RestoreResult';
+  pod: PodSummary;
+}
+
+export interface CheckpointSummary {
+  /** File name below the checkpoint directory. */
+  name: string;
+  path: string;
+  kind: 'container' | 'pod';
+  namespace: string;
+  pod: string;
+  /** Only for the checkpoint of one container. */
+  container?: string;
+  /** RFC 3339. */
+  created: string;
+  /** Bytes. */
+  size: number;
+}

@@ -1,0 +1,23 @@
+import type { CheckpointTarget } from '../api/kubelet-checkpoint.ts';
+
+/** A checkpoint that is complete. */
+export interface FinishedCheckpoint {
+  /** Absolute path of the archive. */
+  path: string;
+}
+
+/** What the Kubelet Checkpoint API needs of the node. */
+export interface Checkpointer {
+  /**
+   * Names of all containers of the pod: app, init and ephemeral ones, running or not. Undefined where this
+   * node has no pod of exactly this namespace and name.
+   */
+  containersOf(namespace: string, pod: string): readonly string[] | undefined;
+  /**
+   * Writes a checkpoint of a running container below the node's checkpoint directory; the container goes on
+   * running whatever happens.
+   * @param timeout seconds as asked for; the kubelet's rules apply to it
+   * @throws an Error whose message is the reason that the kubelet would give
+   */
+  checkpoint(target: CheckpointTarget, timeout: bigint, signal: AbortSignal): Promise<FinishedCheckpoint>;
+}

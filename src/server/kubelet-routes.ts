@@ -1,0 +1,89 @@
+import {
+  acceptsJson,
+  bodies,
+  type CheckpointResponse,
+  type CheckpointTarget,
+  jsonType,
+  parseCheckpointPath,
+  parseTimeout,
+  plainText,
+  timeoutParameter,
+} from '../api/kubelet-checkpoint.ts';
+import { isCoded, messageOf } from '../errors/coded-error.ts';
+import type { Checkpointer } from '../pods/checkpointer.ts';
+import type { RequestFacts } from './audit.ts';
+import type { RequestLimits } from './limits.ts';
+
+/** What a checkpoint request may use. */
+export interface CheckpointRequest {
+  method: string;
+  /** Decoded path without query. */
+  path: string;
+  /** The query as it came, without the question mark. */
+  query: string;
+  accept: string | undefined;
+  facts: RequestFacts;
+  signal: AbortSignal;
+}
+
+/** A plain text answer, in the bytes that Go's server would send. */
+export function plain(status: number, body: string, headers: Record<string, string> = {}): Response {
+  return new Response(body, {
+    status,
+    headers: { ...headers, 'content-type': plainText, 'content-length': String(Buffer.byteLength(body)) },
+  });
+}
+
+/**
+ * Answers `POST /checkpoint/{namespace}/{pod}/{container}` of a request that has been let in, with the kubelet's
+ * checks in the kubelet's order: method, path, Accept, pod, container, timeout, and then the work itself.
+ */
+export async function answerCheckpoint(
+  checkpointer: Checkpointer,
+  limits: RequestLimits,
+  request: CheckpointRequest,
+): Promise<Response> {
+  const target = parseCheckpointPath(request.path);
+  if (!target) return plain(404, bodies.pageNotFound);
+  if (request.method !== 'POST') return plain(405, bodies.methodNotAllowed, { allow: 'POST' });
+  if (!acceptsJson(request.accept)) return plain(406, bodies.notAcceptable);
+  const containers = checkpointer.containersOf(target.namespace, target.pod);
+  if (!containers) return plain(404, bodies.podUnknown);
+  if (!containers.includes(target.container)) return plain(404, bodies.containerUnknown(target.container));
+  const timeout = timeoutOf(request.query);
+  if (timeout === undefined) return plain(404, bodies.badTimeout);
+  const leave = limits.enter(request.facts.user?.name ?? '');
+  if (!leave) return plain(429, 'too many checkpoints in flight, try again later', { 'retry-after': '1' });
+  try {
+    return await checkpoint(checkpointer, target, timeout, request);
+  } finally {
+    leave();
+  }
+}
+
+async function checkpoint(
+  checkpointer: Checkpointer,
+  target: CheckpointTarget,
+  timeout: bigint,
+  { facts, signal }: CheckpointRequest,
+): Promise<Response> {
+  try {
+    const { path } = await checkpointer.checkpoint(target, timeout, signal);
+    facts.archive = path;
+    const body = JSON.stringify({ items: [path] } satisfies CheckpointResponse);
+    const headers = { 'content-type': jsonType, 'content-length': String(Buffer.byteLength(body)) };
+    return new Response(body, { status: 200, headers });
+  } catch (error) {
+    facts.error = messageOf(error);
+    const hint = isCoded(error) && error.hint ? `: ${error.hint}` : '';
+    return plain(500, bodies.failed(target, `${facts.error}${hint}`));
+  }
+}
+
+/** Seconds asked for, 0 where nothing is; undefined where the last value is no number. Read as Go reads it. */
+function timeoutOf(query: string): bigint | undefined {
+  const usable = query.split('&').filter((pair) => !pair.includes(';') && !/%(?![0-9a-f]{2})/i.test(pair));
+  const values = new URLSearchParams(usable.join('&')).getAll(timeoutParameter);
+  const last = values.at(-1);
+  return last === undefined ? 0n : parseTimeout(last);
+}
