@@ -1,26 +1,33 @@
 # Two commands do all the set-up on a fresh Debian machine: `make demo` and `make test`.
 SHELL := /bin/bash
+.DEFAULT_GOAL := help
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # Reading the system's certificates at each start costs Node 60 ms; nothing here talks to the outside.
 unexport NODE_EXTRA_CA_CERTS
 
-.PHONY: deps check test clean generate
+.PHONY: help deps runtime check generate test clean
 
-deps: node_modules/.installed
+help: ## these lines
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: node_modules/.installed ## the packages, Node itself among them
 
 node_modules/.installed: package.json package-lock.json
-	@command -v npm >/dev/null || { echo "npm is missing: install Node.js with npm (any version; the project brings its own Node)" >&2; exit 1; }
-	npm ci --loglevel=error
-	@touch $@
+	@scripts/install-packages
 
-check: deps
+runtime: ## criu, crun, runc, podman and containerd, in a folder of their own
+	@scripts/runtime-root make
+
+check: deps ## types, lint, format, import rules, generated files
 	@node scripts/check.ts
 
-generate: deps
+generate: deps ## src/gen from proto
 	@node scripts/generate.ts
 
-test: deps
-	@node --test --test-reporter=spec "src/**/*.test.ts" "test/**/*.test.ts"
+# All tests: `make test`. Some: `make test TESTS=src/archive/*.test.ts ARGS=--test-name-pattern=zstd`
+test: deps runtime ## every test, with real container runtimes
+	@scripts/test $(ARGS) $(TESTS)
 
-clean:
-	rm -rf dist node_modules
+clean: ## everything that was built or installed here
+	@scripts/runtime-root clean
+	rm -rf dist node_modules .runtime
