@@ -1,0 +1,7 @@
+import type { CommandTable } from './command.ts';
+
+/** Every command by name, each in a file of its own that is loaded when it is needed. */
+export const commands: CommandTable = {
+  completion: async () => (await import('./commands/completion.ts')).completion,
+  help: async () => (await import('./commands/help.ts')).help,
+};
