@@ -12,19 +12,24 @@ const bin = join(root, 'node_modules/.bin');
 const proto = join(root, 'proto');
 const target = join(root, 'src/gen');
 
-const template = {
-  version: 'v2',
-  plugins: [
-    {
-      local: 'protoc-gen-es',
-      out: '.',
-      opt: ['target=ts', 'import_extension=ts', 'erasable_syntax=true'],
-    },
-  ],
-};
+/** Image formats become tables of fields, which load fast; everything else is spoken over gRPC. */
+const tables = ['criu'];
 
-function generate(into: string): void {
-  const args = ['generate', proto, '--output', into, '--template', JSON.stringify(template)];
+interface Plugin {
+  local: string | string[];
+  opt?: string[];
+}
+
+const rpc: Plugin = {
+  local: 'protoc-gen-es',
+  opt: ['target=ts', 'import_extension=ts', 'erasable_syntax=true'],
+};
+const plain: Plugin = { local: [process.execPath, join(root, 'scripts/protoc-gen-tables.ts')] };
+
+function generate(into: string, plugin: Plugin, folders: readonly string[]): void {
+  const template = { version: 'v2', plugins: [{ ...plugin, out: '.' }] };
+  const paths = folders.flatMap((folder) => ['--path', join(proto, folder)]);
+  const args = ['generate', proto, ...paths, '--output', into, '--template', JSON.stringify(template)];
   const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}` };
   const run = spawnSync(join(bin, 'buf'), args, { cwd: root, encoding: 'utf8', env });
   if (run.status !== 0) throw new Error(`buf generate failed: ${run.stderr || run.error?.message}`);
@@ -44,7 +49,11 @@ function differs(a: string, b: string): boolean {
 
 const scratch = mkdtempSync(join(tmpdir(), 'stasis-generate-'));
 try {
-  if (files(proto).some((name) => name.endsWith('.proto'))) generate(scratch);
+  const folders = readdirSync(proto).filter((folder) => files(join(proto, folder)).length > 0);
+  const isTable = (folder: string): boolean => tables.includes(folder);
+  const others = folders.filter((folder) => !isTable(folder));
+  generate(scratch, plain, folders.filter(isTable));
+  if (others.length > 0) generate(scratch, rpc, others);
   const names = [...new Set([...files(scratch), ...files(target)])];
   const stale = names.filter((name) => differs(join(scratch, name), join(target, name)));
   if (!process.argv.includes('--check')) {
