@@ -1,0 +1,28 @@
+import { isCoded } from '../errors/coded-error.ts';
+
+/** Something that could not be read or makes no sense; the rest of the report stands without it. */
+export interface Problem {
+  /** What it is about: `process 7: arguments`, `files.img`. */
+  readonly about: string;
+  readonly message: string;
+}
+
+/** Collects what went wrong, so that one bad image costs one answer and not all of them. */
+export class Problems {
+  readonly list: Problem[] = [];
+
+  add(about: string, message: string): void {
+    this.list.push({ about, message });
+  }
+
+  /** What `work` gives, or undefined with a problem noted where the checkpoint was to blame. */
+  async attempt<T>(about: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isCoded(error) || error.code === 'cancelled') throw error;
+      this.add(about, error.message);
+      return undefined;
+    }
+  }
+}
