@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # Reading the system's certificates at each start costs Node 60 ms; nothing here talks to the outside.
 unexport NODE_EXTRA_CA_CERTS
 
-.PHONY: help deps runtime check generate test clean
+.PHONY: help deps runtime build check generate test clean
 
 help: ## these lines
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,13 @@ node_modules/.installed: package.json package-lock.json
 runtime: ## criu, crun, runc, podman and containerd, in a folder of their own
 	@scripts/runtime-root make
 
+sources := $(shell find src -name '*.ts' ! -name '*.test.ts')
+
+build: dist/stasis ## dist/stasis, the command line as one executable file
+
+dist/stasis: node_modules/.installed scripts/build $(sources)
+	@scripts/build
+
 check: deps ## types, lint, format, import rules, generated files
 	@node scripts/check.ts
 
@@ -25,7 +32,7 @@ generate: deps ## src/gen from proto
 	@node scripts/generate.ts
 
 # All tests: `make test`. Some: `make test TESTS=src/archive/*.test.ts ARGS=--test-name-pattern=zstd`
-test: deps runtime ## every test, with real container runtimes
+test: deps runtime build ## every test, with real container runtimes
 	@scripts/test $(ARGS) $(TESTS)
 
 clean: ## everything that was built or installed here
