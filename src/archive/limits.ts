@@ -35,6 +35,11 @@ export const limitTable = {
     flag: 'max-metadata-size',
     what: 'bytes of a member that is read into memory whole',
   },
+  keptBytes: {
+    value: 256 << 20,
+    flag: 'max-kept-size',
+    what: 'bytes of a compressed archive kept in memory',
+  },
   totalBytes: {
     value: 2 ** 38,
     flag: 'max-total-size',

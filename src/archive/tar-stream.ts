@@ -1,5 +1,5 @@
 import { concat } from '../bytes/concat.ts';
-import { type ArchiveLimits, defaultLimits } from './limits.ts';
+import { type ArchiveLimits, checkLimit, defaultLimits } from './limits.ts';
 import { expandSparse } from './sparse.ts';
 import { endsEarly } from './tar-header.ts';
 import { isEntry, parseTar, type TarEntry } from './tar-parser.ts';
@@ -27,9 +27,10 @@ export async function* streamTar(
   pieces: AsyncIterable<Uint8Array>,
   options: StreamOptions = {},
 ): AsyncGenerator<StreamedMember, void, void> {
+  const limits = options.limits ?? defaultLimits;
   const input = new StreamCursor(pieces);
   try {
-    const parser = parseTar(options.limits ?? defaultLimits);
+    const parser = parseTar(limits);
     let step = parser.next();
     while (!step.done) {
       const wanted = step.value;
@@ -41,6 +42,8 @@ export async function* streamTar(
         step = parser.next(await input.take(wanted.length));
       }
     }
+    // What follows the end mark is nobody's content, but damage in it is damage (gzip's checksum, a cut frame).
+    await input.drain(limits);
   } finally {
     await input.close();
   }
@@ -104,6 +107,13 @@ class StreamCursor {
       if (some.length === 0) throw endsEarly(this.#at, name);
       left -= some.length;
       yield some;
+    }
+  }
+
+  async drain(limits: ArchiveLimits): Promise<void> {
+    for (let more = true; more; ) {
+      more = (await this.#some(1 << 20)).length > 0;
+      checkLimit(limits, 'totalBytes', this.#at, 'reading the archive');
     }
   }
 

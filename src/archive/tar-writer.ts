@@ -67,7 +67,7 @@ export async function* writeTar(
   yield endMark;
 }
 
-/** The bytes of one member: header, content, padding. */
+/** The bytes of one member: all of its header first, then content and padding. */
 export async function* writeMember(member: TarMember, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   if ('entry' in member) {
     yield* copyMember(member, signal);
@@ -94,7 +94,8 @@ export async function* writeMember(member: TarMember, signal?: AbortSignal): Asy
 async function* copyMember({ entry, from }: CopiedMember, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const end = entry.dataOffset + entry.storedSize;
   const whole = entry.dataOffset + padded(entry.storedSize);
-  for (let at = entry.headerOffset; at < end; ) {
+  yield await from.read(entry.headerOffset, entry.dataOffset - entry.headerOffset, signal);
+  for (let at = entry.dataOffset; at < end; ) {
     const length = Math.min(1 << 20, end - at);
     yield await from.read(at, length, signal);
     at += length;

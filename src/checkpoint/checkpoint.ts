@@ -97,7 +97,10 @@ export interface Checkpoint {
   /** The content of a member as random-access bytes. Close it after use. */
   open(name: string, signal?: AbortSignal): Promise<ByteSource>;
 
-  /** Every regular file in the order of the archive; of several with one name the last that is given counts. */
+  /**
+   * Every regular file in the order of the archive; of several with one name the last that is given counts.
+   * Hard links are not given a second time.
+   */
   stream(signal?: AbortSignal): AsyncGenerator<StreamedFile, void, void>;
 
   /** Announces what will be asked for. Does nothing where that would not help. */

@@ -1,4 +1,5 @@
 import { type ArchiveLimits, defaultLimits } from '../archive/limits.ts';
+import { plainName } from '../archive/member-name.ts';
 import { indexTar, openEntry, type TarIndex } from '../archive/tar-index.ts';
 import type { TarEntry } from '../archive/tar-parser.ts';
 import { type ByteSource, readChunks } from '../bytes/byte-source.ts';
@@ -17,6 +18,8 @@ export interface TarCheckpointOptions {
   /** For people; `tar` where it is left out. */
   format?: string;
   limits?: ArchiveLimits;
+  /** As `indexTar` takes it. */
+  readAhead?: number;
 }
 
 /**
@@ -33,18 +36,24 @@ class TarCheckpoint implements Checkpoint {
   readonly sequential = false;
   readonly #source: ByteSource;
   readonly #limits: ArchiveLimits;
+  readonly #readAhead: number;
   #index: Promise<TarIndex> | undefined;
   #list: MemberList | undefined;
 
-  constructor(source: ByteSource, { origin, format = 'tar', limits = defaultLimits }: TarCheckpointOptions) {
+  constructor(source: ByteSource, options: TarCheckpointOptions) {
     this.#source = source;
-    this.#limits = limits;
-    this.origin = origin;
-    this.format = format;
+    this.#limits = options.limits ?? defaultLimits;
+    this.#readAhead = options.readAhead ?? 1 << 15;
+    this.origin = options.origin;
+    this.format = options.format ?? 'tar';
   }
 
   #indexed(signal?: AbortSignal): Promise<TarIndex> {
-    this.#index ??= indexTar(this.#source, { limits: this.#limits, signal }).catch((error: unknown) => {
+    this.#index ??= indexTar(this.#source, {
+      limits: this.#limits,
+      readAhead: this.#readAhead,
+      signal,
+    }).catch((error: unknown) => {
       // A reading that was called off must not be remembered as the state of the archive.
       this.#index = undefined;
       throw error;
@@ -79,9 +88,9 @@ class TarCheckpoint implements Checkpoint {
 
   async *stream(signal?: AbortSignal): AsyncGenerator<StreamedFile, void, void> {
     const index = await this.#indexed(signal);
-    for (const { name } of (await this.members(signal)).files) {
-      const entry = index.content(name);
-      if (!entry) continue;
+    for (const entry of index.entries) {
+      const name = plainName(entry.name);
+      if (entry.type !== 'file' || index.content(name) !== entry) continue;
       const content = () => readChunks(openEntry(this.#source, entry), 1 << 20, signal);
       yield { member: memberOf(name, entry), content };
     }

@@ -1,0 +1,43 @@
+import { type Codec, magicLength, refusePacking, sniffPacking } from '../archive/compression.ts';
+import { framesSource } from '../archive/frames-source.ts';
+import { type ArchiveLimits, defaultLimits } from '../archive/limits.ts';
+import { readSeekTable } from '../archive/seek-table.ts';
+import { type ByteSource, readChunks } from '../bytes/byte-source.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { streamCheckpoint } from './from-stream.ts';
+import { tarCheckpoint } from './from-tar.ts';
+
+export interface ArchiveOptions {
+  origin: string;
+  codec: Codec;
+  limits?: ArchiveLimits;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * The checkpoint in the archive `source`: plain, packed with a table of its frames (both at random), or packed
+ * as one stream.
+ * @param source owned from here on, also when this fails.
+ * @throws CodedError `unsupported` for other ways of packing. Whether it is an archive at all shows later.
+ */
+export async function openArchive(source: ByteSource, options: ArchiveOptions): Promise<Checkpoint> {
+  const { origin, codec, limits = defaultLimits, signal } = options;
+  try {
+    const packing = sniffPacking(await source.read(0, Math.min(magicLength, source.size), signal));
+    if (packing === 'none') return tarCheckpoint(source, { origin, limits });
+    if (packing !== 'gzip' && packing !== 'zstd') throw refusePacking(origin, packing);
+    const format = `tar+${packing}`;
+    const frames = await readSeekTable(packing, source, signal);
+    if (frames) {
+      const unpacked = framesSource(source, packing, frames, codec);
+      // Headers have frames of their own; reading ahead would unpack content as well.
+      return tarCheckpoint(unpacked, { origin, format: `${format}, seekable`, limits, readAhead: 0 });
+    }
+    const reopen = (again?: AbortSignal) =>
+      codec.decompress(packing, readChunks(source, 1 << 18, again), again);
+    return streamCheckpoint(reopen, { origin, format, limits, close: () => source.close() });
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}

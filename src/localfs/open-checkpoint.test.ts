@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { writeFrames } from '../archive/frames-writer.ts';
+import { indexTar } from '../archive/tar-index.ts';
+import { bytesSource } from '../bytes/byte-source.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { isCoded } from '../errors/coded-error.ts';
+import { codec } from './codec.ts';
+import { openCheckpoint } from './open-checkpoint.ts';
+import { sha256Of } from './sha256.ts';
+
+const fixtures = resolve(import.meta.dirname, '../../fixtures/archives');
+const samples = {
+  podman: () => zstdDecompressSync(readFileSync(join(fixtures, 'podman-5.8.6-crun-zstd.tar'))),
+  'CRI-O': () => readFileSync(join(fixtures, 'crio-1.37-runc.tar')),
+  containerd: () => readFileSync(join(fixtures, 'containerd-2.1.9-crun.tar')),
+} as const;
+
+function scratch(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'open-checkpoint-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/** Digests of everything, read member by member. */
+async function digests(checkpoint: Checkpoint): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  await checkpoint.prepare({ keep: () => 'all' });
+  for (const { name } of (await checkpoint.members()).files) {
+    found[name] = sha256Of(await checkpoint.read(name));
+  }
+  return Object.fromEntries(Object.entries(found).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The same as a stream. */
+async function streamedDigests(checkpoint: Checkpoint): Promise<Record<string, string>> {
+  const found: [string, string][] = [];
+  for await (const { member, content } of checkpoint.stream()) {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of content()) pieces.push(piece);
+    found.push([member.name, sha256Of(Buffer.concat(pieces))]);
+  }
+  return Object.fromEntries(found.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+async function packed(tar: Uint8Array, compression: 'gzip' | 'zstd'): Promise<Buffer> {
+  const from = bytesSource(tar);
+  const members = (await indexTar(from)).entries.map((entry) => ({ entry, from }));
+  const pieces: Uint8Array[] = [];
+  for await (const piece of writeFrames(members, { compression, codec })) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+for (const [engine, bytes] of Object.entries(samples)) {
+  test(`openCheckpoint + ${engine}: the same members in every packing`, async (t) => {
+    const folder = scratch(t);
+    const tar = bytes();
+    const paths: Record<string, string> = {};
+    const put = (format: string, content: Uint8Array) => {
+      const path = join(folder, format.replaceAll(/\W/g, '-'));
+      writeFileSync(path, content);
+      paths[format] = path;
+    };
+    put('tar', tar);
+    put('tar+gzip', gzipSync(tar));
+    put('tar+zstd', zstdCompressSync(tar));
+    put('tar+gzip, seekable', await packed(tar, 'gzip'));
+    put('tar+zstd, seekable', await packed(tar, 'zstd'));
+    paths['directory'] = join(folder, 'directory');
+    mkdirSync(paths['directory']);
+    execFileSync('tar', ['-xf', paths['tar'] ?? '', '-C', paths['directory']]);
+    let expected: Record<string, string> | undefined;
+    for (const [format, path] of Object.entries(paths)) {
+      const checkpoint = await openCheckpoint(path);
+      assert.equal(checkpoint.format, format);
+      const found = await digests(checkpoint);
+      expected ??= found;
+      assert.deepEqual(found, expected, format);
+      assert.deepEqual(await streamedDigests(checkpoint), expected, format);
+      await checkpoint.close();
+    }
+    assert.ok(expected?.['checkpoint/pstree.img']);
+  });
+}
+
+test('openCheckpoint + an OCI layout, as a tar and as a directory', async (t) => {
+  const path = join(fixtures, 'podman-5.8.6-create-image.oci.tar');
+  const folder = scratch(t);
+  execFileSync('tar', ['-xf', path, '-C', folder]);
+  const [a, b] = await Promise.all([openCheckpoint(path), openCheckpoint(folder)]);
+  const found = await digests(a);
+  assert.deepEqual(await digests(b), found);
+  assert.ok(found['config.dump'] && found['checkpoint/pages-1.img']);
+  await assert.rejects(openCheckpoint(path, { image: 'other:1' }), (error) => isCoded(error, 'not-found'));
+  await a.close();
+  await b.close();
+});
+
+test('openCheckpoint + CRIU images by themselves, without following links', async (t) => {
+  const folder = scratch(t);
+  writeFileSync(join(folder, 'inventory.img'), 'i');
+  writeFileSync(join(folder, 'stats-dump'), 's');
+  symlinkSync('/etc/passwd', join(folder, 'core-1.img'));
+  const checkpoint = await openCheckpoint(folder);
+  const { files, raw } = await checkpoint.members();
+  assert.deepEqual(
+    files.map(({ name }) => name),
+    ['checkpoint/inventory.img', 'stats-dump'],
+  );
+  assert.deepEqual(
+    raw.filter(({ type }) => type === 'symlink').map(({ name, linkName }) => [name, linkName]),
+    [['checkpoint/core-1.img', '/etc/passwd']],
+  );
+  await assert.rejects(checkpoint.read('checkpoint/core-1.img'), (error) => isCoded(error, 'not-found'));
+});
+
+test('openCheckpoint + what is packed otherwise is refused by name', async (t) => {
+  const folder = scratch(t);
+  for (const tool of ['xz', 'bzip2'] as const) {
+    const path = join(folder, tool);
+    writeFileSync(path, execFileSync(tool, ['-c'], { input: 'x' }));
+    await assert.rejects(
+      openCheckpoint(path),
+      (error) => isCoded(error, 'unsupported') && error.message.includes(tool),
+    );
+  }
+});
+
+const cli = join(import.meta.dirname, 'open-checkpoint.ts');
+
+/** What a program of its own sees on its standard input. */
+function namesFromStandardInput(command: string): string[] {
+  const script = `import { openCheckpoint } from ${JSON.stringify(cli)};
+    const checkpoint = await openCheckpoint('-');
+    const { files } = await checkpoint.members();
+    console.log(JSON.stringify(files.map(({ name }) => name)));
+    await checkpoint.close();`;
+  const node = `'${process.execPath}' --input-type=module-typescript -e '${script.replaceAll("'", '"')}'`;
+  return JSON.parse(execFileSync('sh', ['-c', command.replace('NODE', node)], { encoding: 'utf8' }));
+}
+
+test('openCheckpoint + standard input, as a file and through a pipe', async () => {
+  const path = join(fixtures, 'crio-1.37-runc.tar');
+  const checkpoint = await openCheckpoint(path);
+  const names = (await checkpoint.members()).files.map(({ name }) => name);
+  await checkpoint.close();
+  assert.deepEqual(namesFromStandardInput(`NODE < '${path}'`), names);
+  assert.deepEqual(namesFromStandardInput(`cat '${path}' | NODE`), names);
+  assert.deepEqual(namesFromStandardInput(`gzip -c '${path}' | NODE`), names);
+});

@@ -1,0 +1,76 @@
+import { fstatSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ArchiveLimits, defaultLimits } from '../archive/limits.ts';
+import type { ByteSource } from '../bytes/byte-source.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { openArchive } from '../checkpoint/from-archive.ts';
+import { imageLayer, layoutFile } from '../oci/checkpoint-layer.ts';
+import { codec } from './codec.ts';
+import { directoryCheckpoint } from './directory-checkpoint.ts';
+import { openFileSource } from './file-source.ts';
+import { spool } from './spool.ts';
+
+export interface OpenOptions {
+  limits?: ArchiveLimits;
+  signal?: AbortSignal | undefined;
+  /** Which image of an OCI layout, by its reference name; needed only where there are several. */
+  image?: string | undefined;
+}
+
+/**
+ * The checkpoint at `path`: an archive (plain, gzip, zstd), a directory, an OCI image layout (a directory, or a
+ * tar of one), or whatever comes from standard input for `-`.
+ * @throws CodedError as `Checkpoint` does; the system's own error when `path` cannot be opened.
+ */
+export async function openCheckpoint(path: string, options: OpenOptions = {}): Promise<Checkpoint> {
+  const { limits = defaultLimits, signal } = options;
+  if (path === '-') {
+    return fromSource(await standardInput(limits, signal), 'standard input', options);
+  }
+  if (!(await stat(path)).isDirectory()) return fromSource(await openFileSource(path), path, options);
+  const directory = directoryCheckpoint(path, limits);
+  if (!(await isFile(join(path, layoutFile)))) return directory;
+  return fromImage(directory, options);
+}
+
+async function fromSource(source: ByteSource, origin: string, options: OpenOptions): Promise<Checkpoint> {
+  const { limits = defaultLimits, signal } = options;
+  const archive = await openArchive(source, { origin, codec, limits, signal });
+  // The mark of an OCI layout is a member at the top; a compressed archive would have to be read through for it.
+  if (archive.sequential) return archive;
+  try {
+    return (await archive.find(layoutFile, signal)) ? await fromImage(archive, options) : archive;
+  } catch (error) {
+    await archive.close();
+    throw error;
+  }
+}
+
+/** @param layout owned from here on: closed with what is returned. */
+async function fromImage(layout: Checkpoint, { limits = defaultLimits, signal, image }: OpenOptions) {
+  const layer = await imageLayer(layout, image, signal);
+  const blob = await layer.open(signal);
+  const source: ByteSource = {
+    size: blob.size,
+    read: (offset, length, again) => blob.read(offset, length, again),
+    async close() {
+      await blob.close();
+      await layout.close();
+    },
+  };
+  return openArchive(source, { origin: layout.origin, codec, limits, signal });
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}
+
+/** Standard input at random: the file itself where it is one, else what comes through the pipe. */
+function standardInput(limits: ArchiveLimits, signal?: AbortSignal): Promise<ByteSource> {
+  if (fstatSync(0).isFile()) return openFileSource('/dev/stdin');
+  return spool(process.stdin, { origin: 'standard input', limit: limits.totalBytes, signal });
+}

@@ -1,0 +1,120 @@
+import type { ByteSource } from '../bytes/byte-source.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { CodedError } from '../errors/coded-error.ts';
+import {
+  type Annotations,
+  type Descriptor,
+  documentLimit,
+  type ImageManifest,
+  mediaTypes,
+  parseIndex,
+  parseManifest,
+} from './descriptor.ts';
+
+/** The file that marks an image layout, and the one that lists its images. */
+export const layoutFile = 'oci-layout';
+export const indexFile = 'index.json';
+
+/** The name of a blob in a layout. */
+export function blobName(digest: string): string {
+  return `blobs/${digest.replace(':', '/')}`;
+}
+
+/** The layer of an image that holds a checkpoint. */
+export interface CheckpointLayer {
+  manifest: ImageManifest;
+  layer: Descriptor;
+  /** Of the manifest, and of what points to it. */
+  annotations: Annotations;
+  open(signal?: AbortSignal): Promise<ByteSource>;
+}
+
+/** How deep indexes may point to indexes. */
+const maxDepth = 4;
+
+/**
+ * Finds the checkpoint in an OCI image layout. Digests are not compared here; who restores from it does.
+ * @param layout the layout, opened like a checkpoint: by the names of its files.
+ * @param image the reference name of the image, needed where the layout holds several.
+ * @throws CodedError `corrupt` when the layout does not hold together, `not-found` when it lacks the image,
+ *   `unsupported` when the image has more than one layer.
+ */
+export async function imageLayer(
+  layout: Checkpoint,
+  image?: string,
+  signal?: AbortSignal,
+): Promise<CheckpointLayer> {
+  const index = parseIndex(await layout.read(indexFile, { limit: documentLimit, signal }));
+  const pointer = choose(layout.origin, index.manifests, image);
+  const { manifest, annotations } = await resolve(layout, pointer, 0, signal);
+  const [layer, ...more] = manifest.layers;
+  if (!layer || more.length > 0) {
+    throw new CodedError(
+      'unsupported',
+      `${layout.origin}: the image has ${manifest.layers.length} layers; a checkpoint image has one`,
+    );
+  }
+  return {
+    manifest,
+    layer,
+    annotations: { ...index.annotations, ...annotations },
+    open: (again) => openBlob(layout, layer, again),
+  };
+}
+
+function choose(origin: string, images: readonly Descriptor[], image: string | undefined): Descriptor {
+  const found = image === undefined ? images : images.filter((one) => isNamed(one, image));
+  const [first, ...more] = found;
+  if (first && more.length === 0) return first;
+  const names = images.map((one) => referenceName(one) ?? one.digest).join(', ');
+  if (!first) {
+    throw new CodedError(
+      'not-found',
+      `${origin} has no image ${image ?? ''}; it has ${names || 'none at all'}`,
+    );
+  }
+  throw new CodedError('invalid-argument', `${origin} has several images: ${names}`, {
+    hint: 'say which one',
+  });
+}
+
+function isNamed(one: Descriptor, image: string): boolean {
+  return one.digest === image || Object.values(one.annotations ?? {}).includes(image);
+}
+
+function referenceName({ annotations = {} }: Descriptor): string | undefined {
+  return annotations['io.containerd.image.name'] ?? annotations['org.opencontainers.image.ref.name'];
+}
+
+async function resolve(
+  layout: Checkpoint,
+  pointer: Descriptor,
+  depth: number,
+  signal?: AbortSignal,
+): Promise<{ manifest: ImageManifest; annotations: Annotations }> {
+  const blob = await openBlob(layout, pointer, signal);
+  if (blob.size > documentLimit) {
+    throw new CodedError('resource-exhausted', `${layout.origin}: a manifest of ${blob.size} bytes`);
+  }
+  const bytes = await blob.read(0, blob.size, signal);
+  await blob.close();
+  if (pointer.mediaType !== mediaTypes.index && pointer.mediaType !== mediaTypes.dockerIndex) {
+    const manifest = parseManifest(bytes);
+    return { manifest, annotations: { ...pointer.annotations, ...manifest.annotations } };
+  }
+  if (depth >= maxDepth) throw new CodedError('corrupt', `${layout.origin}: its indexes go in circles`);
+  const inner = parseIndex(bytes);
+  const next = choose(layout.origin, inner.manifests, undefined);
+  const { manifest, annotations } = await resolve(layout, next, depth + 1, signal);
+  return { manifest, annotations: { ...pointer.annotations, ...inner.annotations, ...annotations } };
+}
+
+async function openBlob(layout: Checkpoint, { digest, size }: Descriptor, signal?: AbortSignal) {
+  const blob = await layout.open(blobName(digest), signal);
+  if (blob.size === size) return blob;
+  await blob.close();
+  throw new CodedError(
+    'corrupt',
+    `${layout.origin}: blob ${digest} has ${blob.size} bytes where ${size} were announced`,
+  );
+}
