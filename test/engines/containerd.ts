@@ -1,0 +1,97 @@
+/** A containerd of its own, spoken to through the CRI: what tests and sample archives need of it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { type Client, createClient } from '@connectrpc/connect';
+import { createGrpcTransport } from '@connectrpc/connect-node';
+import { ImageService, RuntimeService } from '../../src/gen/cri/v1/api_pb.ts';
+import { until } from '../runtime.ts';
+import { writeImage } from './image.ts';
+import { must } from './program.ts';
+
+export interface Containerd {
+  socket: string;
+  runtime: Client<typeof RuntimeService>;
+  images: Client<typeof ImageService>;
+  /** Brings an OCI image archive into the namespace that the CRI sees. */
+  load(file: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The name of the image that pod sandboxes run. */
+const pause = 'localhost/pause:1';
+
+/** Both low-level runtimes by name, behind the wrapper that leaves out limits without a controller. */
+const handler = (name: string): string => `
+    [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.${name}]
+      runtime_type = "io.containerd.runc.v2"
+      [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.${name}.options]
+        BinaryName = "/usr/local/libexec/oci/${name}"
+        SystemdCgroup = false`;
+
+const settings = (folder: string): string => `version = 3
+root = "${folder}/root"
+state = "${folder}/state"
+disabled_plugins = ["io.containerd.grpc.v1.nri", "io.containerd.tracing.processor.v1.otlp", "io.containerd.internal.v1.tracing"]
+[grpc]
+  address = "${folder}/containerd.sock"
+[plugins.'io.containerd.cri.v1.images']
+  snapshotter = "overlayfs"
+  [plugins.'io.containerd.cri.v1.images'.pinned_images]
+    sandbox = "${pause}"
+[plugins.'io.containerd.cri.v1.runtime']
+  restrict_oom_score_adj = true
+  [plugins.'io.containerd.cri.v1.runtime'.containerd]
+    default_runtime_name = "crun"${handler('crun')}${handler('runc')}
+  [plugins.'io.containerd.cri.v1.runtime'.cni]
+    bin_dirs = ["/usr/lib/cni"]
+    conf_dir = "/etc/cni/net.d"
+`;
+
+/**
+ * Starts containerd with everything it keeps below `folder`, which has to lie on a disk and have a short path.
+ * @param rootfs from `makeRootfs`: what pod sandboxes run is taken from there
+ */
+export async function startContainerd(folder: string, rootfs: string): Promise<Containerd> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const socket = join(folder, 'containerd.sock');
+  const log = join(folder, 'containerd.log');
+  writeFileSync(join(folder, 'config.toml'), settings(folder));
+  const output = openSync(log, 'w');
+  const daemon = spawn('containerd', ['--config', join(folder, 'config.toml')], {
+    stdio: ['ignore', output, output],
+  });
+  const transport = createGrpcTransport({
+    baseUrl: 'http://localhost',
+    nodeOptions: { createConnection: () => connect(socket) },
+  });
+  const runtime = createClient(RuntimeService, transport);
+  await until('containerd to answer', async () => {
+    if (daemon.exitCode !== null) throw new Error(`containerd ended:\n${readFileSync(log, 'utf8')}`);
+    return (await runtime.version({})).runtimeName;
+  });
+  const load = async (file: string): Promise<void> => {
+    await must('ctr', ['--address', socket, '--namespace', 'k8s.io', 'images', 'import', file]);
+  };
+  await writeImage(join(folder, 'pause.tar'), rootfs, pause, ['/bin/sleep', '1000000']);
+  await load(join(folder, 'pause.tar'));
+  return {
+    socket,
+    runtime,
+    images: createClient(ImageService, transport),
+    load,
+    stop: () => stopped(runtime, daemon),
+  };
+}
+
+/** Removes all pods, so that no shim outlives its daemon. */
+async function stopped(runtime: Containerd['runtime'], daemon: ChildProcess): Promise<void> {
+  for (const { id } of (await runtime.listPodSandbox({})).items) {
+    await runtime.stopPodSandbox({ podSandboxId: id });
+    await runtime.removePodSandbox({ podSandboxId: id });
+  }
+  const ended = new Promise((done) => daemon.once('exit', done));
+  daemon.kill('SIGTERM');
+  await ended;
+}
