@@ -9,7 +9,7 @@ import { openFileSource } from '../src/localfs/file-source.ts';
 const folder = resolve(import.meta.dirname, '../fixtures/archives');
 
 /** The uncompressed checkpoint archives that were made by real engines and programs. */
-export const plainArchives: readonly string[] = readdirSync(folder)
+export const plainArchives: readonly string[] = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.tar') && !name.includes('zstd') && !name.includes('oci'))
   .sort();
 
