@@ -30,6 +30,9 @@ export interface RunResult {
   signal: NodeJS.Signals | undefined;
   stdout: string;
   stderr: string;
+  /** The same, for output that may not be text. */
+  stdoutBytes: Uint8Array;
+  stderrBytes: Uint8Array;
   /** Whether one of the streams was longer than `maxOutput`. */
   truncated: boolean;
 }
@@ -91,7 +94,11 @@ export async function runProgram(
     if (stopped === 'deadline') throw deadline(file, timeoutMs, stderr.text());
     if (stopped === 'cancelled') throw cancelled(file);
     const truncated = stdout.truncated() || stderr.truncated();
-    return { ...end, stdout: stdout.text(), stderr: stderr.text(), truncated };
+    return {
+      ...end,
+      ...{ stdout: stdout.text(), stderr: stderr.text(), truncated },
+      ...{ stdoutBytes: stdout.bytes(), stderrBytes: stderr.bytes() },
+    };
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
@@ -167,7 +174,13 @@ function drained(child: ChildProcess): Promise<void> {
   });
 }
 
-function capture(stream: Readable | null, limit: number): { text(): string; truncated(): boolean } {
+interface Captured {
+  text(): string;
+  bytes(): Uint8Array;
+  truncated(): boolean;
+}
+
+function capture(stream: Readable | null, limit: number): Captured {
   const pieces: Buffer[] = [];
   let kept = 0;
   let cut = false;
@@ -178,7 +191,8 @@ function capture(stream: Readable | null, limit: number): { text(): string; trun
     if (room.length > 0) pieces.push(room);
     kept += room.length;
   });
-  return { text: () => Buffer.concat(pieces).toString('utf8'), truncated: () => cut };
+  const bytes = (): Buffer => Buffer.concat(pieces);
+  return { text: () => bytes().toString('utf8'), bytes, truncated: () => cut };
 }
 
 async function cannotStart(file: string, cwd: string | undefined, error: Error): Promise<CodedError> {
