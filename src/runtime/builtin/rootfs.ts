@@ -1,0 +1,36 @@
+import { mkdir } from 'node:fs/promises';
+import { isMounted, mountOverlay, unmount } from './mounts.ts';
+import { containerDirectory, type RuntimePaths, rootfsDirectories } from './paths.ts';
+
+/**
+ * Puts a container's root file system together: the image's layers, never written to, below a layer of its
+ * own. Mounted already is fine: it lasts over a restart of this process, and is made again after a reboot.
+ */
+export async function mountRootfs(
+  paths: RuntimePaths,
+  id: string,
+  layers: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const { merged, upper, work } = rootfsDirectories(paths, id);
+  // Its owner and mode become those of the container's `/`; the folder around it keeps others out.
+  await mkdir(upper, { recursive: true, mode: 0o755 });
+  for (const folder of [merged, work]) await mkdir(folder, { recursive: true, mode: 0o755 });
+  if (await isMounted(merged)) return;
+  await mountOverlay(
+    { layers: layers.length > 0 ? layers : [await emptyLayer(paths, id)], upper, work, merged },
+    signal,
+  );
+}
+
+/** An image may have no layer at all; overlayfs needs one. */
+async function emptyLayer(paths: RuntimePaths, id: string): Promise<string> {
+  const folder = `${containerDirectory(paths, id)}/empty`;
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  return folder;
+}
+
+/** Takes it apart; the container's own layer stays. */
+export async function unmountRootfs(paths: RuntimePaths, id: string): Promise<void> {
+  await unmount(rootfsDirectories(paths, id).merged);
+}
