@@ -6,6 +6,7 @@ import type {
   RestoredContainer,
   RestorePodRequest,
 } from '../../gen/cri/v1/api_pb.ts';
+import type { OciRuntime } from './oci-runtime.ts';
 import type { RuntimePaths } from './paths.ts';
 import type { ContainerImage, ContainerRecord, RestoreSource, SandboxRecord } from './records.ts';
 
@@ -36,6 +37,8 @@ export interface BuiltinRuntime {
   save(container: ContainerRecord): Promise<void>;
   /** Runs `work` while nobody else changes this container; waits its turn. */
   exclusively<T>(containerId: string, work: () => Promise<T>): Promise<T>;
+  /** The program that runs this pod's containers. */
+  ociRuntimeOf(sandbox: SandboxRecord): OciRuntime;
   /** @throws CodedError `not-found` with the way to bring the image here. */
   resolveImage(reference: string): Promise<ContainerImage>;
   runSandbox(config: PodSandboxConfig, handler: string, signal: AbortSignal): Promise<SandboxRecord>;

@@ -79,11 +79,13 @@ export interface ContainerRecord {
   startedAt?: Nanoseconds;
   /** The first process, while it runs. */
   process?: ProcessIdentity;
+  /** The process that holds it, reads its output and learns its exit status. */
+  supervisor?: ProcessIdentity;
   exit?: ContainerExit;
   user: { uid: number; gid: number; groups: number[] };
   /** Signal that stops it, as a name: SIGTERM. */
   stopSignal: string;
-  /** Absolute; empty where no log was asked for. */
+  /** Absolute; inside the container's own folder where the caller named none. */
   logPath: string;
   /** Below the cgroup2 mount, with a leading slash; nothing else is in it, so it can be frozen alone. */
   cgroup: string;
