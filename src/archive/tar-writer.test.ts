@@ -64,6 +64,17 @@ test('writeTar + GNU tar unpacks what was written', async (t) => {
   assert.equal(readdirSync(folder).length, 9);
 });
 
+/** Releases of GNU tar differ in the device numbers of what is no device: zeros or nothing; the sum follows. */
+function withoutDevices(tar: Uint8Array): Buffer {
+  const bytes = Buffer.from(tar);
+  for (let at = 0; at < bytes.length; at += 512) {
+    if (bytes.toString('latin1', at + 257, at + 262) !== 'ustar') continue;
+    bytes.fill(0, at + 329, at + 345);
+    bytes.fill(0, at + 148, at + 156);
+  }
+  return bytes;
+}
+
 test('writeTar + plain members are byte-equal to GNU tar in ustar form', async (t) => {
   const folder = scratch(t);
   writeFileSync(join(folder, 'config.dump'), '{"id":"x"}', { mode: 0o600 });
@@ -75,7 +86,7 @@ test('writeTar + plain members are byte-equal to GNU tar in ustar form', async (
     { name: 'config.dump', content: utf8('{"id":"x"}'), mode: 0o600, ...common },
     { name: 'big', content: utf8('q'.repeat(5000)), mode: 0o644, ...common },
   ]);
-  assert.ok(theirs.subarray(0, ours.length).equals(ours));
+  assert.ok(withoutDevices(theirs.subarray(0, ours.length)).equals(withoutDevices(ours)));
 });
 
 test('writeTar + names that are not UTF-8, large ids and attributes survive', async () => {
