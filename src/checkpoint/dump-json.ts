@@ -1,0 +1,94 @@
+import { type Json, type JsonObject, parseGoJson } from '../bytes/go-json.ts';
+import { CodedError, messageOf } from '../errors/coded-error.ts';
+import type { Checkpoint } from './checkpoint.ts';
+
+/** The most that `config.dump`, `spec.dump` and their like may be. */
+const dumpLimit = 16 << 20;
+
+/**
+ * A JSON member whose top is an object.
+ * @throws CodedError in the words of checkpointctl, which names the file in its temporary directory where we
+ *   name the member: `not-found`, `corrupt`.
+ */
+export async function readDump(
+  checkpoint: Checkpoint,
+  name: string,
+  signal?: AbortSignal,
+): Promise<JsonObject> {
+  const value = await readDumpIfPresent(checkpoint, name, signal);
+  if (value) return value;
+  throw new CodedError('not-found', `open ${name}: no such file or directory in ${checkpoint.origin}`, {
+    data: { name },
+  });
+}
+
+/** As {@link readDump}, but undefined where there is no such member or it says `null`. */
+export async function readDumpIfPresent(
+  checkpoint: Checkpoint,
+  name: string,
+  signal?: AbortSignal,
+): Promise<JsonObject | undefined> {
+  if (!(await checkpoint.find(name, signal))) return undefined;
+  const bytes = await checkpoint.read(name, { limit: dumpLimit, signal });
+  let value: Json;
+  try {
+    value = parseGoJson(bytes);
+  } catch (error) {
+    throw new CodedError('corrupt', `failed to unmarshal ${name}: ${messageOf(error)}`, { cause: error });
+  }
+  if (value === null) return undefined;
+  if (value instanceof Map) return value;
+  throw unmarshal(name, value, '', 'object');
+}
+
+/** The text of a member of `object`; empty where it is absent or null. */
+export function textIn(object: JsonObject, key: string, name: string): string {
+  const value = object.get(key) ?? null;
+  if (value === null) return '';
+  if (typeof value === 'string') return value;
+  throw unmarshal(name, value, key, 'string');
+}
+
+/** The object under a key; empty where it is absent or null. */
+export function objectIn(object: JsonObject, key: string, name: string): JsonObject {
+  const value = object.get(key) ?? null;
+  if (value === null) return new Map();
+  if (value instanceof Map) return value;
+  throw unmarshal(name, value, key, 'object');
+}
+
+function unmarshal(name: string, found: Json, key: string, wanted: string): CodedError {
+  const kind = Array.isArray(found)
+    ? 'array'
+    : found instanceof Map
+      ? 'object'
+      : typeof found === 'boolean'
+        ? 'bool'
+        : typeof found === 'string'
+          ? 'string'
+          : 'number';
+  const where = key === '' ? 'value' : `struct field ${key}`;
+  return new CodedError(
+    'corrupt',
+    `failed to unmarshal ${name}: json: cannot unmarshal ${kind} into Go ${where} of type ${wanted}`,
+  );
+}
+
+/**
+ * A time as Go prints it in RFC 3339 with seconds, from the text that Go wrote with nanoseconds. Go's zero time
+ * stands for what is absent.
+ */
+export function goTime(text: string, name: string): string {
+  if (text === '') return zeroTime;
+  const match =
+    /^(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)(?:[.,]\d+)?(Z|[+-]\d{2}:\d{2})$/.exec(
+      text,
+    );
+  if (match?.[1] && match[2]) return match[1] + (/^[+-]00:00$/.test(match[2]) ? 'Z' : match[2]);
+  throw new CodedError(
+    'corrupt',
+    `failed to unmarshal ${name}: parsing time ${JSON.stringify(text)} as "2006-01-02T15:04:05Z07:00": cannot parse it`,
+  );
+}
+
+export const zeroTime = '0001-01-01T00:00:00Z';
