@@ -14,7 +14,9 @@ export interface OverlayDirectories {
 /** @throws CodedError `internal` with what `mount` said. */
 export async function mountOverlay(directories: OverlayDirectories, signal?: AbortSignal): Promise<void> {
   const { layers, upper, work, merged } = directories;
-  const options = `lowerdir=${layers.map(escaped).join(':')},upperdir=${escaped(upper)},workdir=${escaped(work)}`;
+  // A container's own layer must hold whole files and folders, or it could not be carried elsewhere.
+  const whole = 'redirect_dir=off,metacopy=off';
+  const options = `lowerdir=${layers.map(escaped).join(':')},upperdir=${escaped(upper)},workdir=${escaped(work)},${whole}`;
   await mount(['-t', 'overlay', '-o', options, 'overlay', merged], merged, signal);
 }
 
