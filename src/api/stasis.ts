@@ -7,6 +7,8 @@ export const apiRoot = '/apis/stasis/v1';
 export const paths = {
   node: `${apiRoot}/node`,
   pods: `${apiRoot}/pods`,
+  pod: (namespace: string, name: string) =>
+    `${apiRoot}/pods/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`,
   podCheckpoint: (namespace: string, name: string) =>
     `${apiRoot}/pods/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}/checkpoint`,
   checkpoints: `${apiRoot}/checkpoints`,

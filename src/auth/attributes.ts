@@ -40,11 +40,14 @@ const prefixes: readonly (readonly [prefix: string, subresources: readonly strin
   ['/metrics', ['metrics']],
   ['/openapi.json', ['healthz', 'proxy']],
   [`${apiRoot}/node`, ['healthz', 'proxy']],
+  [`${apiRoot}/pods`, ['pods', 'proxy']],
   [`${apiRoot}/checkpoints`, ['checkpoint']],
   [`${apiRoot}/restore`, ['restore']],
   [`${apiRoot}/drain`, ['drain']],
   [`${apiRoot}/uncordon`, ['drain']],
 ];
+
+const podCheckpoint = /^\/apis\/stasis\/v1\/pods\/[^/]+\/[^/]+\/checkpoint$/;
 
 /** The attributes of a request with this method and decoded path. */
 export function attributesOf(method: string, path: string, node: string): Attributes {
@@ -60,8 +63,7 @@ export function attributesOf(method: string, path: string, node: string): Attrib
 
 function subresourcesOf(path: string): readonly string[] {
   if (isCheckpointPath(path)) return ['checkpoint'];
-  if (path.startsWith(`${apiRoot}/pods/`) && path.endsWith('/checkpoint')) return ['checkpoint'];
-  if (path === `${apiRoot}/pods`) return ['pods', 'proxy'];
+  if (podCheckpoint.test(path)) return ['checkpoint'];
   const found = prefixes.find(([prefix]) => path === prefix || path.startsWith(`${prefix}/`));
   return found ? found[1] : ['proxy'];
 }

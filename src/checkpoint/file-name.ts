@@ -1,6 +1,6 @@
 /**
  * `checkpoint-<pod>_<namespace>-<container>-<time>.tar`, the name that the kubelet gives to an archive. The
- * time is RFC 3339 in the node's zone with seconds. The name is not an identity: whether `a-b-c` is container
+ * time is RFC 3339 in the node's zone with seconds, or with a fraction where we had to tell two apart. The name is not an identity: whether `a-b-c` is container
  * `b-c` of namespace `a` or `c` of `a-b` cannot be told from it alone.
  */
 export interface CheckpointFileName {
@@ -12,7 +12,7 @@ export interface CheckpointFileName {
 }
 
 const suffix = '.tar';
-const timePattern = /-(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:Z|[+-]\d{2}:\d{2}))\.tar$/;
+const timePattern = /-(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2}))\.tar$/;
 
 export function makeFileName({ pod, namespace, container, time }: CheckpointFileName): string {
   return `checkpoint-${pod}_${namespace}-${container}-${time}${suffix}`;
@@ -46,12 +46,13 @@ export function parseFileName(name: string): CheckpointFileName[] {
 }
 
 /**
- * The time as it stands in a file name: RFC 3339 with seconds.
+ * The time as it stands in a file name: RFC 3339 with seconds, and with milliseconds where two archives of one
+ * second have to be told apart.
  * @param milliseconds since 1970.
  * @param offsetMinutes how far the zone is ahead of UTC (what `Date#getTimezoneOffset` gives, negated).
  */
-export function fileNameTime(milliseconds: number, offsetMinutes: number): string {
-  const local = new Date(milliseconds + offsetMinutes * 60_000).toISOString().slice(0, 19);
+export function fileNameTime(milliseconds: number, offsetMinutes: number, precise = false): string {
+  const local = new Date(milliseconds + offsetMinutes * 60_000).toISOString().slice(0, precise ? 23 : 19);
   if (offsetMinutes === 0) return `${local}Z`;
   const ahead = Math.abs(offsetMinutes);
   const two = (value: number) => String(value).padStart(2, '0');

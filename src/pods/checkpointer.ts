@@ -12,7 +12,7 @@ export interface Checkpointer {
    * Names of all containers of the pod: app, init and ephemeral ones, running or not. Undefined where this
    * node has no pod of exactly this namespace and name.
    */
-  containersOf(namespace: string, pod: string): readonly string[] | undefined;
+  containersOf(namespace: string, pod: string, signal: AbortSignal): Promise<readonly string[] | undefined>;
   /**
    * Writes a checkpoint of a running container below the node's checkpoint directory; the container goes on
    * running whatever happens.

@@ -47,7 +47,7 @@ export async function answerCheckpoint(
   if (!target) return plain(404, bodies.pageNotFound);
   if (request.method !== 'POST') return plain(405, bodies.methodNotAllowed, { allow: 'POST' });
   if (!acceptsJson(request.accept)) return plain(406, bodies.notAcceptable);
-  const containers = checkpointer.containersOf(target.namespace, target.pod);
+  const containers = await checkpointer.containersOf(target.namespace, target.pod, request.signal);
   if (!containers) return plain(404, bodies.podUnknown);
   if (!containers.includes(target.container)) return plain(404, bodies.containerUnknown(target.container));
   const timeout = timeoutOf(request.query);

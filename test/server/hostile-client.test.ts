@@ -7,7 +7,7 @@ import { ask, askRaw, makeTrust, type Served, serve } from './harness.ts';
 const trust = makeTrust();
 let checkpoints = 0;
 const node: Checkpointer = {
-  containersOf: () => ['c'],
+  containersOf: async () => ['c'],
   async checkpoint() {
     checkpoints += 1;
     return { path: '/x.tar' };

@@ -14,7 +14,7 @@ const asked: { container: string; timeout: bigint }[] = [];
 
 /** The node of the recorded conversation: one pod `counter` with a container `c`, and more that fail. */
 const node: Checkpointer = {
-  containersOf: (namespace, pod) =>
+  containersOf: async (namespace, pod) =>
     namespace === 'default' && pod === 'counter' ? ['c', 'init', 'broken', 'slow'] : undefined,
   async checkpoint({ container }, timeout, signal) {
     asked.push({ container, timeout });

@@ -1,0 +1,157 @@
+import { randomInt } from 'node:crypto';
+import { chmod, link, mkdir, open, readdir, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { bodies, type CheckpointTarget, effectiveTimeout } from '../api/kubelet-checkpoint.ts';
+import { fileNameTime, makeFileName } from '../checkpoint/file-name.ts';
+import { CodedError } from '../errors/coded-error.ts';
+import { ContainerState } from '../gen/cri/v1/api_pb.ts';
+import { isTemporaryName, privateDirectory, privateFile, syncDirectory } from '../localfs/atomic-file.ts';
+import type { Checkpointer, FinishedCheckpoint } from './checkpointer.ts';
+import { InTurn } from './in-turn.ts';
+import { labels } from './labels.ts';
+import type { Runtime } from './pod-runtime.ts';
+import { rpcErrorText } from './rpc-error.ts';
+
+export interface ContainerCheckpointOptions {
+  runtime: Runtime;
+  /** `<root>/checkpoints` */
+  directory: string;
+  /** Seconds; the kubelet's `runtimeRequestTimeout`. */
+  runtimeRequestTimeout: number;
+  /** Bytes that must stay free on the disk of the checkpoints. */
+  freeSpaceFloor: number;
+  /** Containers of a pod that this node runs itself, also of those that do not exist yet. */
+  knownContainers(namespace: string, pod: string): readonly string[] | undefined;
+  /** Milliseconds since 1970; Date.now where left out. */
+  now?: () => number;
+}
+
+/** Longest time that a timer can wait, in milliseconds. */
+const longestTimer = 2 ** 31 - 1;
+
+/**
+ * Checkpoints of single containers through the container runtime, with the kubelet's rules and file names.
+ * Where the kubelet lets the runtime write under the final name, here it writes under a temporary one: what is
+ * visible is complete, and no archive ever replaces another.
+ */
+export class ContainerCheckpoints implements Checkpointer {
+  readonly #options: ContainerCheckpointOptions;
+  readonly #inTurn = new InTurn();
+
+  constructor(options: ContainerCheckpointOptions) {
+    this.#options = options;
+  }
+
+  /** Makes the directory, and removes what an earlier process left unfinished in it. */
+  async prepare(): Promise<void> {
+    const { directory } = this.#options;
+    await mkdir(directory, { recursive: true, mode: privateDirectory });
+    await chmod(directory, privateDirectory);
+    for (const name of (await readdir(directory)).filter(isTemporaryName)) {
+      await rm(join(directory, name), { recursive: true, force: true });
+    }
+  }
+
+  async containersOf(
+    namespace: string,
+    pod: string,
+    signal: AbortSignal,
+  ): Promise<readonly string[] | undefined> {
+    const known = this.#options.knownContainers(namespace, pod) ?? [];
+    const found = (await this.#list(namespace, pod, signal)).map(({ name }) => name);
+    const all = new Set([...known, ...found]);
+    return all.size > 0 ? [...all] : undefined;
+  }
+
+  checkpoint(target: CheckpointTarget, timeout: bigint, signal: AbortSignal): Promise<FinishedCheckpoint> {
+    const key = `${target.namespace}/${target.pod}/${target.container}`;
+    return this.#inTurn.run(key, () => this.#checkpoint(target, timeout, signal));
+  }
+
+  async #checkpoint(
+    target: CheckpointTarget,
+    asked: bigint,
+    signal: AbortSignal,
+  ): Promise<FinishedCheckpoint> {
+    signal.throwIfAborted();
+    const { namespace, pod, container } = target;
+    const running = (await this.#list(namespace, pod, signal)).find(
+      (item) => item.running && item.name === container,
+    );
+    if (!running) throw new CodedError('failed-precondition', bodies.notRunning(container));
+    if (asked < 0n) throw new CodedError('invalid-argument', bodies.negativeTimeout);
+    const timeout = effectiveTimeout(asked, this.#options.runtimeRequestTimeout);
+    await this.#checkSpace();
+    const temporary = join(this.#options.directory, `.${randomInt(2 ** 47)}`);
+    try {
+      await this.#capture(running.id, temporary, timeout, signal);
+      return { path: await this.#publish(temporary, target) };
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  async #capture(containerId: string, location: string, timeout: number, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#options.runtime.checkpointContainer(
+        { containerId, location, timeout: BigInt(Math.round(timeout)) },
+        { signal, timeoutMs: Math.min(longestTimer, timeout * 1000) },
+      );
+    } catch (error) {
+      throw new CodedError('internal', rpcErrorText(error), { cause: error });
+    }
+    await chmod(location, privateFile);
+    const handle = await open(location, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Gives the complete archive its name. A second link cannot replace what is there, unlike a rename. */
+  async #publish(temporary: string, target: CheckpointTarget): Promise<string> {
+    const { directory, now = Date.now } = this.#options;
+    for (let precise = false; ; precise = true) {
+      const at = now();
+      const time = fileNameTime(at, -new Date(at).getTimezoneOffset(), precise);
+      const path = join(directory, makeFileName({ ...target, time }));
+      try {
+        await link(temporary, path);
+        await syncDirectory(directory);
+        return path;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+        if (precise) await new Promise((done) => setTimeout(done, 1));
+      }
+    }
+  }
+
+  async #checkSpace(): Promise<void> {
+    const { directory, freeSpaceFloor } = this.#options;
+    const { bavail, bsize } = await statfs(directory);
+    const free = bavail * bsize;
+    if (free >= freeSpaceFloor) return;
+    throw new CodedError(
+      'resource-exhausted',
+      `only ${Math.floor(free / 2 ** 20)} MiB are free in ${directory}, ${Math.ceil(freeSpaceFloor / 2 ** 20)} MiB must stay free`,
+      { hint: 'remove checkpoints that are not needed any more' },
+    );
+  }
+
+  async #list(namespace: string, pod: string, signal: AbortSignal) {
+    const labelSelector = { [labels.podNamespace]: namespace, [labels.podName]: pod };
+    const { containers } = await this.#options.runtime
+      .listContainers({ filter: { labelSelector } }, { signal, timeoutMs: 120_000 })
+      .catch((error: unknown) => {
+        throw new CodedError('internal', rpcErrorText(error), { cause: error });
+      });
+    return containers
+      .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
+      .map((item) => ({
+        id: item.id,
+        name: item.labels[labels.containerName] ?? item.metadata?.name ?? '',
+        running: item.state === ContainerState.CONTAINER_RUNNING,
+      }));
+  }
+}

@@ -1,0 +1,154 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  type ContainerConfig,
+  ContainerConfigSchema,
+  type Mount,
+  NamespaceMode,
+  type PodSandboxConfig,
+  PodSandboxConfigSchema,
+  Protocol,
+  SecurityProfile_ProfileType,
+} from '../gen/cri/v1/api_pb.ts';
+import { expand } from './expansion.ts';
+import { annotations, labels } from './labels.ts';
+import { type Container, gracePeriod, type Pod, type SecurityContext } from './pod.ts';
+import { parseQuantity } from './quantity.ts';
+
+/** What a sandbox needs to know besides the pod. */
+export interface SandboxFacts {
+  /** Times a sandbox of this pod was made before. */
+  attempt: number;
+  /** Absolute folder for the containers' logs. */
+  logDirectory: string;
+  /** Sandbox id of the checkpoint it is restored from. */
+  restoredFrom?: string;
+  /** RFC 3339. */
+  seen: string;
+  hostName: string;
+}
+
+export function sandboxConfig(pod: Pod, facts: SandboxFacts): PodSandboxConfig {
+  const { metadata, spec } = pod;
+  const restored: Record<string, string> = facts.restoredFrom
+    ? { [annotations.restoredPod]: 'true', [annotations.restoredFrom]: facts.restoredFrom }
+    : {};
+  return create(PodSandboxConfigSchema, {
+    metadata: {
+      name: metadata.name,
+      uid: metadata.uid,
+      namespace: metadata.namespace,
+      attempt: facts.attempt,
+    },
+    hostname: spec.hostNetwork ? facts.hostName : (spec.hostname ?? metadata.name.slice(0, 63)),
+    logDirectory: facts.logDirectory,
+    portMappings: spec.containers.flatMap((container) =>
+      (container.ports ?? []).map((port) => ({
+        protocol: Protocol[port.protocol ?? 'TCP'],
+        containerPort: port.containerPort,
+        hostPort: port.hostPort ?? 0,
+        hostIp: port.hostIP ?? '',
+      })),
+    ),
+    labels: { ...metadata.labels, ...podLabels(pod) },
+    annotations: {
+      ...metadata.annotations,
+      [annotations.configSource]: facts.restoredFrom ? 'checkpoint' : 'file',
+      [annotations.configSeen]: facts.seen,
+      ...restored,
+    },
+    linux: { securityContext: { namespaceOptions: namespaceOptions(pod) } },
+  });
+}
+
+/** What a container needs to know besides the pod. */
+export interface ContainerFacts {
+  /** Times it was started before. */
+  restarts: number;
+  mounts: readonly Mount[];
+  /** Instead of the image of the manifest: the path of a checkpoint archive. */
+  image?: string;
+}
+
+export function containerConfig(pod: Pod, container: Container, facts: ContainerFacts): ContainerConfig {
+  const variables = new Map<string, string>();
+  for (const { name, value } of container.env ?? []) variables.set(name, expand(value ?? '', variables));
+  const expanded = (list: readonly string[] = []) => list.map((item) => expand(item, variables));
+  return create(ContainerConfigSchema, {
+    metadata: { name: container.name, attempt: facts.restarts },
+    image: { image: facts.image ?? container.image, userSpecifiedImage: container.image },
+    command: expanded(container.command),
+    args: expanded(container.args),
+    workingDir: container.workingDir ?? '',
+    envs: [...variables].map(([key, value]) => ({ key, value })),
+    mounts: [...facts.mounts],
+    labels: { ...podLabels(pod), [labels.containerName]: container.name },
+    annotations: {
+      [annotations.restartCount]: String(facts.restarts),
+      [annotations.terminationMessagePath]: terminationMessagePath(container),
+      [annotations.terminationMessagePolicy]: container.terminationMessagePolicy ?? 'File',
+      [annotations.gracePeriod]: String(gracePeriod(pod)),
+    },
+    logPath: `${container.name}/${facts.restarts}.log`,
+    stdin: container.stdin ?? false,
+    tty: container.tty ?? false,
+    linux: { resources: resources(container), securityContext: security(pod, container) },
+  });
+}
+
+export function terminationMessagePath(container: Container): string {
+  return container.terminationMessagePath ?? '/dev/termination-log';
+}
+
+function podLabels({ metadata }: Pod): Record<string, string> {
+  return {
+    [labels.podName]: metadata.name,
+    [labels.podNamespace]: metadata.namespace,
+    [labels.podUid]: metadata.uid,
+  };
+}
+
+function namespaceOptions({ spec }: Pod) {
+  return {
+    network: spec.hostNetwork ? NamespaceMode.NODE : NamespaceMode.POD,
+    pid: spec.hostPID
+      ? NamespaceMode.NODE
+      : spec.shareProcessNamespace
+        ? NamespaceMode.POD
+        : NamespaceMode.CONTAINER,
+    ipc: spec.hostIPC ? NamespaceMode.NODE : NamespaceMode.POD,
+  };
+}
+
+function resources({ resources: wanted }: Container) {
+  const milli = (value: string | undefined) =>
+    value === undefined ? 0 : Math.ceil((parseQuantity(value) ?? 0) * 1000);
+  const limit = milli(wanted?.limits?.['cpu']);
+  const request = wanted?.requests?.['cpu'] === undefined ? limit : milli(wanted.requests['cpu']);
+  const memory = wanted?.limits?.['memory'];
+  return {
+    cpuShares: request > 0 ? BigInt(Math.min(262_144, Math.max(2, Math.floor((request * 1024) / 1000)))) : 0n,
+    cpuPeriod: limit > 0 ? 100_000n : 0n,
+    cpuQuota: limit > 0 ? BigInt(Math.max(1000, limit * 100)) : 0n,
+    memoryLimitInBytes: memory === undefined ? 0n : BigInt(Math.ceil(parseQuantity(memory) ?? 0)),
+  };
+}
+
+function security(pod: Pod, { securityContext = {} as SecurityContext }: Container) {
+  const user = securityContext.runAsUser ?? pod.spec.securityContext?.runAsUser;
+  const group = securityContext.runAsGroup ?? pod.spec.securityContext?.runAsGroup;
+  return {
+    namespaceOptions: namespaceOptions(pod),
+    privileged: securityContext.privileged ?? false,
+    readonlyRootfs: securityContext.readOnlyRootFilesystem ?? false,
+    noNewPrivs: securityContext.allowPrivilegeEscalation === false,
+    capabilities: {
+      addCapabilities: securityContext.capabilities?.add ?? [],
+      dropCapabilities: securityContext.capabilities?.drop ?? [],
+    },
+    supplementalGroups: (pod.spec.securityContext?.supplementalGroups ?? []).map(BigInt),
+    ...(user === undefined ? {} : { runAsUser: { value: BigInt(user) } }),
+    ...(group === undefined ? {} : { runAsGroup: { value: BigInt(group) } }),
+    // As the kubelet's default for pods that do not ask for a profile.
+    seccomp: { profileType: SecurityProfile_ProfileType.Unconfined },
+  };
+}

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { messageOf } from '../errors/coded-error.ts';
+import { contentHash, parseManifest } from './manifest.ts';
+
+const origin = { file: '/m/a.yaml', node: 'n1' };
+const minimal = 'apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: c, image: i}]}\n';
+
+test('parseManifest takes what a pod on one node needs, with defaults', () => {
+  const pod = parseManifest(
+    `${minimal.replace('spec:', 'status: {}\nspec:')}`.replace(
+      '{name: a}',
+      '{name: a, creationTimestamp: null}',
+    ),
+    origin,
+  );
+  assert.equal(pod.metadata.namespace, 'default');
+  assert.match(pod.metadata.uid, /^[0-9a-f]{32}$/);
+  assert.deepEqual(pod.spec, { containers: [{ name: 'c', image: 'i' }] });
+});
+
+test('parseManifest gives the same uid for the same pod in the same place, and another elsewhere', () => {
+  const uid = (text: string, at = origin) => parseManifest(text, at).metadata.uid;
+  assert.equal(uid(minimal), uid(`# a comment\n${minimal}`));
+  assert.notEqual(uid(minimal), uid(minimal.replace('image: i', 'image: j')));
+  assert.notEqual(uid(minimal), uid(minimal, { ...origin, node: 'n2' }));
+  assert.notEqual(uid(minimal), uid(minimal, { ...origin, file: '/m/b.yaml' }));
+  assert.equal(uid(minimal.replace('{name: a}', '{name: a, uid: own-1}')), 'own-1');
+});
+
+test('contentHash changes with the content and not with the uid', () => {
+  const hash = (text: string) => contentHash(parseManifest(text, origin));
+  assert.equal(hash(minimal), hash(minimal.replace('{name: a}', '{uid: u, name: a}')));
+  assert.notEqual(hash(minimal), hash(minimal.replace('image: i', 'image: i, tty: true')));
+});
+
+const refused: readonly [what: string, from: string, to: string, message: RegExp][] = [
+  [
+    'a probe',
+    'image: i',
+    'image: i, livenessProbe: {}',
+    /spec\.containers\[0\]\.livenessProbe is not supported here/,
+  ],
+  [
+    'a misspelt field',
+    'image: i',
+    'image: i, comand: [a]',
+    /spec\.containers\[0\]\.comand is not supported here/,
+  ],
+  [
+    'envFrom a secret',
+    'image: i',
+    'image: i, env: [{name: A, valueFrom: {}}]',
+    /env\[0\]\.valueFrom is not supported/,
+  ],
+  ['no image', ', image: i', '', /spec\.containers\[0\]\.image is missing/],
+  [
+    'an unknown volume',
+    'image: i',
+    'image: i, volumeMounts: [{name: v, mountPath: /v}]',
+    /volumeMounts\[0\]\.name "v" is no volume/,
+  ],
+  [
+    'a volume of another kind',
+    'spec: {',
+    'spec: {volumes: [{name: v, nfs: {}}], ',
+    /spec\.volumes\[0\]\.nfs is not supported/,
+  ],
+  [
+    'a volume of no kind',
+    'spec: {',
+    'spec: {volumes: [{name: v}], ',
+    /spec\.volumes\[0\] is neither a hostPath nor an emptyDir/,
+  ],
+  [
+    'memory as medium',
+    'spec: {',
+    'spec: {volumes: [{name: v, emptyDir: {medium: Memory}}], ',
+    /emptyDir\.medium is "Memory"/,
+  ],
+  [
+    'a path that climbs',
+    'spec: {',
+    'spec: {volumes: [{name: v, hostPath: {path: /a/../b}}], ',
+    /hostPath\.path is "\/a\/\.\.\/b"/,
+  ],
+  ['a bad name', 'name: a', 'name: A_b', /metadata\.name is "A_b", which is not a DNS subdomain/],
+  ['a name with a slash', 'name: a', 'name: ../a', /metadata\.name/],
+  [
+    'two containers of one name',
+    'image: i}',
+    'image: i}, {name: c, image: j}',
+    /containers\[1\]\.name "c" is there twice/,
+  ],
+  [
+    'a bad quantity',
+    'image: i',
+    'image: i, resources: {limits: {cpu: lots}}',
+    /limits\.cpu is not a quantity/,
+  ],
+  [
+    'a resource that is no amount here',
+    'image: i',
+    'image: i, resources: {limits: {gpu: 1}}',
+    /limits\.gpu is not supported/,
+  ],
+  ['another kind', 'kind: Pod', 'kind: Deployment', /kind is "Deployment"/],
+  ['a list', 'apiVersion: v1', '---\napiVersion: v1\n---\na: 1\n---\nx: 1', /documents, one pod is wanted/],
+  ['a key twice', 'kind: Pod', 'kind: Pod\nkind: Pod', /Map keys must be unique/],
+  [
+    'a policy in other words',
+    'spec: {',
+    'spec: {restartPolicy: always, ',
+    /restartPolicy is "always", known here/,
+  ],
+  ['a negative grace', 'spec: {', 'spec: {terminationGracePeriodSeconds: -1, ', /is not a whole number/],
+];
+for (const [what, from, to, message] of refused) {
+  test(`parseManifest refuses by name: ${what}`, () => {
+    assert.throws(
+      () => parseManifest(minimal.replace(from, to), origin),
+      (error) => message.test(messageOf(error)) && messageOf(error).startsWith('reading /m/a.yaml: '),
+    );
+  });
+}
+
+test('parseManifest names everything that is wrong at once', () => {
+  const text = minimal.replace('image: i', 'probe: 1, image: 3').replace('kind: Pod', 'kind: Pod\nextra: 1');
+  assert.throws(
+    () => parseManifest(text, origin),
+    /extra is not supported here; spec\.containers\[0\]\.probe is not supported here; spec\.containers\[0\]\.image is not a text/,
+  );
+});
+
+test('parseManifest stands against aliases that multiply', () => {
+  const bomb = `a: &a [x,x,x,x,x,x,x,x,x,x]\n${'bcdefgh'
+    .split('')
+    .map((name, index) => `${name}: &${name} [${Array(10).fill(`*${'abcdefg'[index]}`).join(',')}]`)
+    .join('\n')}`;
+  assert.throws(() => parseManifest(bomb, origin));
+});

@@ -1,0 +1,246 @@
+import { randomInt } from 'node:crypto';
+import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PodCheckpointResult } from '../api/stasis.ts';
+import type { JsonObject } from '../bytes/go-json.ts';
+import { CodedError } from '../errors/coded-error.ts';
+import {
+  type CheckpointedContainer,
+  checkpointedContainer,
+  checkpointedPod,
+} from '../kubeletstate/checkpointed-pods.ts';
+import { privateDirectory } from '../localfs/atomic-file.ts';
+import type { CheckpointsDirectory } from '../localfs/checkpoints-directory.ts';
+import { terminationMessagePath } from './cri-config.ts';
+import { InTurn } from './in-turn.ts';
+import { containersIn, newest } from './next-step.ts';
+import type { Log, NodePods } from './node-pods.ts';
+import { gracePeriod, podName } from './pod.ts';
+import { writePodArchive } from './pod-archive.ts';
+import type { PodDirectories } from './pod-directories.ts';
+import { type ActualContainer, type ActualSandbox, actualPod, type Runtime } from './pod-runtime.ts';
+import type { PodRecord } from './pod-store.ts';
+import { fromRpc } from './rpc-error.ts';
+
+/** Members of ours in `checkpointed.pods`, kept by every program that rewrites the list as a whole. */
+export const entryMembers = {
+  /** Which root directory made the checkpoint. */
+  node: 'io.stasis.node',
+  /** RFC 3339 time at which a drain ended the pod after this checkpoint. */
+  drained: 'io.stasis.drained',
+} as const;
+
+export interface PodCheckpointOptions {
+  runtime: Runtime;
+  pods: NodePods;
+  directories: PodDirectories;
+  directory: CheckpointsDirectory;
+  /** Identity of this root directory. */
+  nodeId: string;
+  /** Seconds that the capture of one pod may take where nobody says otherwise. */
+  defaultTimeout: number;
+  log: Log;
+}
+
+/** Longest time that a timer can wait, in milliseconds. */
+const longestTimer = 2 ** 31 - 1;
+
+/** Checkpoints of whole pods: one archive for each beside `checkpointed.pods`, and an entry in that list. */
+export class PodCheckpoints {
+  readonly #options: PodCheckpointOptions;
+  readonly #draining = new InTurn();
+
+  constructor(options: PodCheckpointOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Captures every running container of a pod in one cut and leaves the pod running.
+   * @param timeout seconds; 0 for the default
+   */
+  async checkpoint(
+    namespace: string,
+    name: string,
+    timeout: number,
+    signal: AbortSignal,
+  ): Promise<PodCheckpointResult> {
+    const record = this.#options.pods.find(namespace, name);
+    if (!record) throw new CodedError('not-found', `this node has no pod ${namespace}/${name}`);
+    return this.#options.pods.exclusively(record.pod.metadata.uid, (stopping) =>
+      this.#capture(record, timeout, false, AbortSignal.any([signal, stopping])),
+    );
+  }
+
+  /**
+   * Captures each pod and ends it, and takes no new ones until {@link uncordon} or the next start. The first pod
+   * that cannot be captured stops the drain: it and those after it go on running, those before it can be
+   * restored by uncordon.
+   */
+  drain(timeout: number, signal: AbortSignal): Promise<PodCheckpointResult[]> {
+    const { pods, log } = this.#options;
+    return this.#draining.run('', async () => {
+      pods.drained = true;
+      const results: PodCheckpointResult[] = [];
+      for (const record of pods.records()) {
+        if (record.drained) continue;
+        const { uid } = record.pod.metadata;
+        const result = await pods.exclusively(uid, (stopping) =>
+          this.#drainOne(record, timeout, AbortSignal.any([signal, stopping])),
+        );
+        if (result) results.push(result);
+      }
+      log('info', `the node is drained, ${results.length} pods are checkpointed`);
+      return results;
+    });
+  }
+
+  async #drainOne(
+    record: PodRecord,
+    timeout: number,
+    signal: AbortSignal,
+  ): Promise<PodCheckpointResult | undefined> {
+    const { pods } = this.#options;
+    const { uid, namespace, name } = record.pod.metadata;
+    const { containers } = await actualPod(this.#options.runtime, uid, signal);
+    if (!containers.some(({ state }) => state === 'running')) {
+      // Nothing runs that could be captured: it has ended, or has not come to run. It starts afresh later.
+      await pods.accept({ ...record, drained: true });
+      await pods.stop(record, 0, signal);
+      return undefined;
+    }
+    const result = await this.#capture(record, timeout, true, signal);
+    // What it does from here on is lost, so it gets no time for it.
+    await pods.accept({ ...record, drained: true });
+    await pods.stop(record, 0, signal);
+    this.#options.log('info', `pod ${namespace}/${name} is checkpointed and ended`, {
+      archive: result.archive,
+    });
+    return result;
+  }
+
+  async #capture(
+    record: PodRecord,
+    timeout: number,
+    drain: boolean,
+    signal: AbortSignal,
+  ): Promise<PodCheckpointResult> {
+    const { runtime, directory } = this.#options;
+    const { pod } = record;
+    const actual = await actualPod(runtime, pod.metadata.uid, signal);
+    const sandbox = actual.sandboxes.find(({ ready }) => ready);
+    const running = sandbox ? containersIn(actual, sandbox).filter(({ state }) => state === 'running') : [];
+    if (!sandbox || running.length === 0) {
+      throw new CodedError(
+        'failed-precondition',
+        `pod ${podName(pod)} has no running container to checkpoint`,
+      );
+    }
+    await mkdir(directory.path, { recursive: true, mode: privateDirectory });
+    await chmod(directory.path, privateDirectory);
+    const folder = join(directory.path, `.${randomInt(2 ** 47)}`);
+    await mkdir(folder, { mode: privateDirectory });
+    try {
+      await this.#captureInto(folder, sandbox, running, timeout, signal);
+      const archive = directory.archivePath(sandbox.id);
+      const size = await this.#pack(archive, folder, record, sandbox, running, signal);
+      await directory.addPod(await this.#entry(record, sandbox, running, drain));
+      return {
+        namespace: pod.metadata.namespace,
+        name: pod.metadata.name,
+        sandboxId: sandbox.id,
+        archive,
+        size,
+      };
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  async #captureInto(
+    outputPath: string,
+    sandbox: ActualSandbox,
+    running: readonly ActualContainer[],
+    timeout: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const timeoutMs = Math.min(longestTimer, (timeout || this.#options.defaultTimeout) * 1000);
+    const containerIds = running.map(({ id }) => id);
+    try {
+      await this.#options.runtime.checkpointPod(
+        { podSandboxId: sandbox.id, outputPath, containerIds, options: {} },
+        { signal, timeoutMs },
+      );
+    } catch (error) {
+      throw fromRpc(`checkpointing pod ${sandbox.namespace}/${sandbox.name}`, error);
+    }
+  }
+
+  async #pack(
+    archive: string,
+    folder: string,
+    record: PodRecord,
+    sandbox: ActualSandbox,
+    running: readonly ActualContainer[],
+    signal: AbortSignal,
+  ): Promise<number> {
+    const files = await readdir(folder);
+    const containers = Object.fromEntries(running.map(({ name }) => [name, `${name}.tar`]));
+    const missing = Object.values(containers).find((file) => !files.includes(file));
+    if (missing) {
+      throw new CodedError(
+        'internal',
+        `the container runtime wrote no ${missing} for pod ${podName(record.pod)}`,
+      );
+    }
+    return writePodArchive(
+      archive,
+      {
+        sandbox: this.#options.pods.sandboxConfig(record, sandbox.attempt),
+        containers,
+        annotations: {},
+        pod: record.pod,
+      },
+      folder,
+      signal,
+    );
+  }
+
+  async #entry(
+    record: PodRecord,
+    sandbox: ActualSandbox,
+    running: readonly ActualContainer[],
+    drain: boolean,
+  ) {
+    const { pod } = record;
+    const extra: JsonObject = new Map([[entryMembers.node, this.#options.nodeId]]);
+    if (drain) extra.set(entryMembers.drained, new Date().toISOString());
+    const containers: CheckpointedContainer[] = [];
+    for (const container of pod.spec.containers) {
+      const found = newest(running, container.name);
+      if (!found) continue;
+      containers.push(
+        checkpointedContainer({
+          name: container.name,
+          image: container.image,
+          id: found.id,
+          restartCount: found.restarts,
+          terminationMessagePath: terminationMessagePath(container),
+          terminationMessagePolicy: container.terminationMessagePolicy ?? 'File',
+          terminationMessagePathUID: await this.#options.directories.terminationLogId(pod, container),
+        }),
+      );
+    }
+    return checkpointedPod({
+      uid: pod.metadata.uid,
+      sandboxId: sandbox.id,
+      name: pod.metadata.name,
+      namespace: pod.metadata.namespace,
+      terminationGracePeriod: gracePeriod(pod),
+      configSource: record.manifest ? 'file' : 'checkpoint',
+      configSeen: record.seen,
+      manager: 'stasis',
+      containers,
+      extra,
+    });
+  }
+}

@@ -1,0 +1,325 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { CodedError, isCoded, messageOf } from '../errors/coded-error.ts';
+import { type CheckpointedPod, isSandboxId } from '../kubeletstate/checkpointed-pods.ts';
+import { privateDirectory } from '../localfs/atomic-file.ts';
+import type { CheckpointsDirectory, ListedPod } from '../localfs/checkpoints-directory.ts';
+import type { Log, NodePods } from './node-pods.ts';
+import { allContainers, type Pod, podName } from './pod.ts';
+import { type PodDescription, readPodArchive, unpackPodArchive } from './pod-archive.ts';
+import { entryMembers } from './pod-checkpoints.ts';
+import type { PodDirectories } from './pod-directories.ts';
+import { type ActualSandbox, actualPod, type Runtime, removeSandbox, startContainer } from './pod-runtime.ts';
+import type { PodRecord } from './pod-store.ts';
+import { fromRpc } from './rpc-error.ts';
+
+export interface PodRestoreOptions {
+  runtime: Runtime;
+  pods: NodePods;
+  directories: PodDirectories;
+  directory: CheckpointsDirectory;
+  /** Private folder for what is unpacked during a restore. */
+  scratch: string;
+  /** Identity of this root directory. */
+  nodeId: string;
+  /** Seconds that the restore of one pod may take. */
+  timeout: number;
+  log: Log;
+}
+
+/** A pod that is to continue from its checkpoint. */
+interface Pending {
+  record: PodRecord;
+  archive: string;
+}
+
+/**
+ * Brings pods back from their archives. Each checkpoint of `checkpointed.pods` is restored once: the intent is
+ * written first, the sandbox carries the checkpoint's id, and the end is written last, so that a start after a
+ * crash at any point between finds out how far it came and neither repeats nor forgets it.
+ */
+export class PodRestores {
+  readonly #options: PodRestoreOptions;
+
+  constructor(options: PodRestoreOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Accepts every pod that is to be restored, so that nothing else starts it, and returns how to do it.
+   * Called at the start and when a drained node takes pods again.
+   */
+  async plan(signal: AbortSignal): Promise<() => Promise<void>> {
+    const { scratch, directory, log } = this.#options;
+    await mkdir(scratch, { recursive: true, mode: privateDirectory });
+    for (const left of await readdir(scratch))
+      await rm(join(scratch, left), { recursive: true, force: true });
+    const listed = await directory.list().catch((error: unknown) => {
+      log('error', `no pod is restored: ${messageOf(error)}`);
+      return [] as ListedPod[];
+    });
+    await this.#forgetUnfinished(listed, signal);
+    const pending: Pending[] = [];
+    for (const item of this.#wanted(listed)) {
+      const accepted = await this.#accept(item, signal);
+      if (accepted) pending.push(accepted);
+    }
+    await this.#releaseDrained(listed);
+    return async () => {
+      for (const item of pending) await this.#restoreListed(item, signal);
+    };
+  }
+
+  /**
+   * Restores a pod archive as a pod of this node, under another name if one is given.
+   * @throws CodedError `already-exists` where the node has a pod of that name
+   */
+  async restorePod(
+    archive: string,
+    as: { namespace?: string; name?: string },
+    signal: AbortSignal,
+  ): Promise<PodRecord> {
+    const { pods, log } = this.#options;
+    const description = await readPodArchive(archive, signal);
+    const origin = podOf(description, undefined);
+    const metadata = {
+      ...origin.metadata,
+      namespace: as.namespace ?? origin.metadata.namespace,
+      name: as.name ?? origin.metadata.name,
+      uid: randomUUID(),
+    };
+    if (pods.find(metadata.namespace, metadata.name)) {
+      throw new CodedError(
+        'already-exists',
+        `this node has a pod ${metadata.namespace}/${metadata.name} already`,
+        {
+          hint: 'give it another name, or remove the pod first',
+        },
+      );
+    }
+    const id = basename(archive, '.tar');
+    const record: PodRecord = {
+      pod: { ...origin, metadata },
+      seen: new Date().toISOString(),
+      restoredFrom: isSandboxId(id) ? id : 'archive',
+      restoring: true,
+    };
+    await pods.accept(record);
+    return pods.exclusively(metadata.uid, async (stopping) => {
+      try {
+        return await this.#restore(record, archive, AbortSignal.any([signal, stopping]));
+      } catch (error) {
+        log('error', `restoring ${archive}: ${messageOf(error)}`);
+        if (!stopping.aborted) setImmediate(() => void pods.remove(record, 0).catch(() => undefined));
+        throw error;
+      }
+    });
+  }
+
+  /** Restores that a client had asked for and that a crash cut off: the client was told so, nothing remains. */
+  async #forgetUnfinished(listed: readonly ListedPod[], signal: AbortSignal): Promise<void> {
+    const known = new Set(listed.map(({ pod }) => pod.sandboxId));
+    for (const record of this.#options.pods.records()) {
+      if (!record.restoring || known.has(record.restoredFrom ?? '')) continue;
+      this.#options.log(
+        'warn',
+        `pod ${podName(record.pod)}: its restore was cut off, what it left is removed`,
+      );
+      signal.throwIfAborted();
+      await this.#options.pods.remove(record, 0);
+    }
+  }
+
+  /** Pods that a drain ended and that have no checkpoint to continue from start afresh. */
+  async #releaseDrained(listed: readonly ListedPod[]): Promise<void> {
+    const { pods, log } = this.#options;
+    const kept = new Set(
+      listed
+        .filter(({ found, pod }) => found && !pod.restored)
+        .map(({ pod }) => `${pod.namespace}/${pod.name}`),
+    );
+    for (const record of pods.records()) {
+      if (!record.drained || record.restoring) continue;
+      if (kept.has(podName(record.pod))) {
+        pods.note(record.pod.metadata.uid, 'it was drained, and its checkpoint cannot be restored');
+        continue;
+      }
+      log('warn', `pod ${podName(record.pod)} starts afresh: it was drained and has no checkpoint`);
+      const { drained: _drained, restoredFrom: _restoredFrom, ...fresh } = record;
+      await pods.accept(fresh);
+    }
+  }
+
+  /** The entries to restore: not restored yet, from elsewhere or drained here, with an archive; newest of a pod. */
+  #wanted(listed: readonly ListedPod[]): (ListedPod & { archive: string })[] {
+    const byName = new Map<string, ListedPod & { archive: string }>();
+    for (const { pod, archive, found } of listed) {
+      if (pod.restored) continue;
+      const text = (key: string) => pod.extra.get(key) ?? '';
+      if (text(entryMembers.node) === this.#options.nodeId && text(entryMembers.drained) === '') continue;
+      if (!archive || !found) {
+        this.#options.log(
+          'warn',
+          `pod ${pod.namespace}/${pod.name} is not restored: its archive is missing`,
+          {
+            sandbox: pod.sandboxId,
+          },
+        );
+        continue;
+      }
+      byName.set(`${pod.namespace}/${pod.name}`, { pod, archive, found });
+    }
+    return [...byName.values()];
+  }
+
+  async #accept(item: ListedPod & { archive: string }, signal: AbortSignal): Promise<Pending | undefined> {
+    const { pods, directory, log } = this.#options;
+    const { pod: entry, archive } = item;
+    const name = `${entry.namespace}/${entry.name}`;
+    const known = pods.find(entry.namespace, entry.name);
+    if (known?.restoredFrom === entry.sandboxId && !known.restoring && !known.drained) {
+      // It is restored; only the note of it was cut off.
+      await directory.markRestored(entry.sandboxId, new Date());
+      return undefined;
+    }
+    if (known && !known.drained && !known.restoring) {
+      log('warn', `pod ${name} is not restored: this node has a pod of that name`, {
+        sandbox: entry.sandboxId,
+      });
+      return undefined;
+    }
+    try {
+      const pod = podOf(await readPodArchive(archive, signal), entry);
+      const record: PodRecord = {
+        ...(known?.manifest ? { manifest: known.manifest } : {}),
+        pod,
+        seen: new Date().toISOString(),
+        restoredFrom: entry.sandboxId,
+        restoring: true,
+      };
+      if (known && known.pod.metadata.uid !== pod.metadata.uid) await pods.remove(known, 0);
+      await pods.accept(record);
+      return { record, archive };
+    } catch (error) {
+      log('error', `pod ${name} is not restored: ${messageOf(error)}`, { sandbox: entry.sandboxId });
+      return undefined;
+    }
+  }
+
+  async #restoreListed({ record, archive }: Pending, signal: AbortSignal): Promise<void> {
+    const { pods, directory, log } = this.#options;
+    const { uid } = record.pod.metadata;
+    const sandboxId = record.restoredFrom ?? '';
+    await pods.exclusively(uid, async () => {
+      try {
+        await directory.markRestoring(sandboxId, new Date());
+        await this.#restore(record, archive, signal);
+        await directory.markRestored(sandboxId, new Date());
+        log('info', `pod ${podName(record.pod)} continues from its checkpoint`, { checkpoint: sandboxId });
+      } catch (error) {
+        if (signal.aborted) return;
+        const message = `restoring from ${archive}: ${messageOf(error)}`;
+        pods.note(uid, message);
+        log('error', `pod ${podName(record.pod)}: ${message}`, isCoded(error) ? { code: error.code } : {});
+        await directory.clearRestoring(sandboxId).catch(() => undefined);
+      }
+    });
+  }
+
+  /** Makes the pod of `record` from `archive`, or finishes what an earlier process began. */
+  async #restore(record: PodRecord, archive: string, signal: AbortSignal): Promise<PodRecord> {
+    const { runtime, pods, scratch } = this.#options;
+    const folder = join(scratch, `.${randomInt(2 ** 47)}`);
+    try {
+      const begun = await this.#begun(record, archive, signal);
+      const containers = begun ?? (await this.#make(record, archive, folder, signal));
+      for (const { id, name } of containers) await startContainer(runtime, id, name, signal);
+      const { restoring: _restoring, ...restored } = record;
+      await pods.accept(restored);
+      return restored;
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  /**
+   * What an earlier process made of this checkpoint before it ended: the containers that are still to be
+   * started. Undefined where it made nothing, or not all of it, which is removed then.
+   */
+  async #begun(
+    record: PodRecord,
+    archive: string,
+    signal: AbortSignal,
+  ): Promise<{ id: string; name: string }[] | undefined> {
+    const { runtime } = this.#options;
+    const actual = await actualPod(runtime, record.pod.metadata.uid, signal);
+    const mine = actual.sandboxes.filter(({ restoredFrom }) => restoredFrom === record.restoredFrom);
+    const wanted = Object.keys((await readPodArchive(archive, signal)).containers);
+    const complete = (sandbox: ActualSandbox) =>
+      wanted.every((name) =>
+        actual.containers.some((item) => item.sandboxId === sandbox.id && item.name === name),
+      );
+    const found = mine.find((sandbox) => sandbox.ready && complete(sandbox));
+    for (const sandbox of actual.sandboxes) {
+      if (sandbox !== found) await removeSandbox(runtime, sandbox.id, 0, signal);
+    }
+    if (!found) return undefined;
+    return actual.containers.filter(({ sandboxId, state }) => sandboxId === found.id && state === 'created');
+  }
+
+  async #make(
+    record: PodRecord,
+    archive: string,
+    folder: string,
+    signal: AbortSignal,
+  ): Promise<{ id: string; name: string }[]> {
+    const { runtime, pods, directories, timeout } = this.#options;
+    const { containers } = await unpackPodArchive(archive, folder, signal);
+    await directories.prepare(record.pod);
+    const configs = [];
+    for (const container of allContainers(record.pod)) {
+      if (!Object.hasOwn(containers, container.name)) continue;
+      configs.push(await pods.containerConfig(record, container, 0));
+    }
+    try {
+      const { restoredContainers } = await runtime.restorePod(
+        {
+          checkpointPath: folder,
+          config: pods.sandboxConfig(record, 0),
+          runtimeHandler: '',
+          options: {},
+          containerConfigs: configs,
+        },
+        { signal, timeoutMs: timeout * 1000 },
+      );
+      return restoredContainers.map(({ containerId, name }) => ({ id: containerId, name }));
+    } catch (error) {
+      throw fromRpc('the container runtime could not restore the pod', error);
+    }
+  }
+}
+
+/** The pod that an archive describes; of archives without a description, what the entry of the list tells. */
+function podOf(description: PodDescription, entry: CheckpointedPod | undefined): Pod {
+  if (description.pod) return description.pod;
+  const { metadata } = description.sandbox;
+  const images = new Map(entry?.containers.map(({ name, image }) => [name, image]));
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      namespace: metadata?.namespace || entry?.namespace || 'default',
+      name: metadata?.name || entry?.name || 'restored',
+      uid: metadata?.uid || entry?.uid || randomUUID(),
+    },
+    spec: {
+      containers: Object.keys(description.containers).map((name) => ({
+        name,
+        image: images.get(name) ?? '',
+      })),
+      restartPolicy: 'Never',
+      ...(entry ? { terminationGracePeriodSeconds: entry.terminationGracePeriod } : {}),
+    },
+  };
+}
