@@ -1,0 +1,79 @@
+import { parseArgs } from 'node:util';
+import { CodedError, messageOf } from '../errors/coded-error.ts';
+
+/** Flag, what stands for its value, and what it does; the kubelet's names where it has one. */
+const table = {
+  'root-dir': ['DIR', 'state and checkpoints, as the kubelet has them (/var/lib/kubelet)'],
+  config: ['FILE', 'a KubeletConfiguration; flags go before it'],
+  manifests: ['DIR', 'pods to run: one v1.Pod in each file'],
+  'pod-manifest-path': ['DIR', 'the same, by its name at the kubelet'],
+  'pod-logs-dir': ['DIR', 'logs of containers (/var/log/pods, or below another root directory)'],
+  address: ['ADDRESS', 'where to listen (0.0.0.0)'],
+  port: ['PORT', 'where to listen (10250)'],
+  'hostname-override': ['NAME', 'name of this node'],
+  'runtime-root': ['DIR', 'images and containers of the built-in runtime (/var/lib/stasis)'],
+  'runtime-state': ['DIR', 'what the built-in runtime forgets at a reboot (/run/stasis)'],
+  'oci-runtime': ['NAME', 'crun or runc (crun)'],
+  image: ['REFERENCE', 'take an image in at the start, as docker-archive:/FILE; may be given many times'],
+  'container-runtime-endpoint': ['SOCKET', 'another runtime than the built-in one'],
+  'runtime-request-timeout': ['DURATION', 'shortest deadline of a checkpoint (2m)'],
+  'checkpoint-free-space': ['QUANTITY', 'space that checkpoints leave free (100Mi)'],
+  'tls-cert-file': ['FILE', 'certificate of the server; made below DIR/pki where left out'],
+  'tls-private-key-file': ['FILE', 'its key'],
+  'client-ca-file': ['FILE', 'let in clients whose certificate these authorities signed'],
+  'token-auth-file': ['FILE', 'let in bearers of these tokens: lines token,user,uid,"groups"'],
+  'anonymous-auth': ['BOOL', 'let in everybody else as system:anonymous (false)'],
+  'authorization-mode': ['MODE', 'AlwaysAllow or Policy (AlwaysAllow)'],
+  'authorization-policy-file': ['FILE', 'who may do what: apiVersion stasis/v1, kind Policy'],
+  'enable-debugging-handlers': ['BOOL', 'serve the Kubelet Checkpoint API (true)'],
+  'feature-gates': ['GATES', 'ContainerCheckpoint=false turns that API off'],
+} as const;
+
+type Name = keyof typeof table;
+export type FlagValues = { [K in Exclude<Name, 'image'>]?: string } & { image?: string[] };
+
+export interface CommandLine {
+  flags: FlagValues;
+  help: boolean;
+  version: boolean;
+}
+
+/** @throws CodedError `invalid-argument` for whatever is not in the table. */
+export function parseFlags(args: readonly string[]): CommandLine {
+  const options = Object.fromEntries(
+    Object.keys(table).map((name) => [name, { type: 'string' as const, multiple: name === 'image' }]),
+  );
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        ...options,
+        help: { type: 'boolean', short: 'h' },
+        version: { type: 'boolean' },
+      },
+      strict: true,
+      allowPositionals: false,
+    });
+    const { help, version, ...flags } = values as Record<string, unknown>;
+    return { flags: flags as FlagValues, help: help === true, version: version === true };
+  } catch (error) {
+    const [line = ''] = messageOf(error).split(/\n|\. To specify/);
+    throw new CodedError('invalid-argument', line);
+  }
+}
+
+export function helpText(): string {
+  const lines = Object.entries(table).map(
+    ([name, [value, text]]) => `  --${`${name} ${value}`.padEnd(38)} ${text}`,
+  );
+  return `Runs pods on this node, checkpoints and restores them, and serves the Kubelet Checkpoint API.
+
+Usage:
+  stasisd [flags]
+
+Flags:
+${lines.join('\n')}
+  --help                                   these lines
+  --version                                the version
+`;
+}

@@ -1,0 +1,166 @@
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { CodedError } from '../errors/coded-error.ts';
+import { parseQuantity } from '../pods/quantity.ts';
+import { parseDuration } from './duration.ts';
+import type { FlagValues } from './flags.ts';
+import type { ConfigurationFile } from './kubelet-configuration.ts';
+
+/** Everything that the daemon goes by, worked out and checked. */
+export interface Settings {
+  rootDirectory: string;
+  nodeName: string;
+  address: string;
+  port: number;
+  /** Folder of manifests; none where only checkpoints and an API are wanted. */
+  manifests: string | undefined;
+  podLogs: string;
+  runtimeRoot: string;
+  runtimeState: string;
+  ociRuntime: 'crun' | 'runc';
+  /** References of images to take into the built-in runtime at the start. */
+  images: readonly string[];
+  tls: { certificateFile: string; keyFile: string } | undefined;
+  clientCaFile: string | undefined;
+  tokenFile: string | undefined;
+  anonymous: boolean;
+  authorization: { mode: 'AlwaysAllow' } | { mode: 'Policy'; file: string };
+  /** Whether the Kubelet Checkpoint API is there at all. */
+  checkpointApi: boolean;
+  /** Seconds. */
+  runtimeRequestTimeout: number;
+  /** Bytes. */
+  freeSpaceFloor: number;
+}
+
+/** Joins flags and configuration file, flags first, fills in what neither says, refuses what cannot be. */
+export function settingsOf(flags: FlagValues, file: ConfigurationFile): Settings {
+  const fail = (message: string): never => {
+    throw new CodedError('invalid-argument', message);
+  };
+  const rootDirectory = resolve(flags['root-dir'] ?? '/var/lib/kubelet');
+  const certificateFile = flags['tls-cert-file'] ?? file.tlsCertFile;
+  const keyFile = flags['tls-private-key-file'] ?? file.tlsPrivateKeyFile;
+  if ((certificateFile === undefined) !== (keyFile === undefined)) {
+    fail('--tls-cert-file and --tls-private-key-file are given together or not at all');
+  }
+  const port = integerOf(flags.port, '--port', 0, 65535) ?? file.port ?? 10250;
+  const gates = { ...file.featureGates, ...gatesOf(flags['feature-gates']) };
+  const handlers = booleanOf(flags['enable-debugging-handlers'], '--enable-debugging-handlers');
+  const endpoint = flags['container-runtime-endpoint'] ?? file.containerRuntimeEndpoint;
+  if (endpoint !== undefined && endpoint !== '' && endpoint !== 'builtin') {
+    fail(
+      `container runtime endpoint ${endpoint}: only the built-in runtime is supported, leave the setting out`,
+    );
+  }
+  return {
+    rootDirectory,
+    nodeName: flags['hostname-override'] ?? hostname().toLowerCase(),
+    address: flags.address ?? file.address ?? '0.0.0.0',
+    port,
+    manifests: pathOf(flags['pod-manifest-path'] ?? flags.manifests ?? file.staticPodPath),
+    podLogs: pathOf(flags['pod-logs-dir'] ?? file.podLogsDir) ?? defaultPodLogs(rootDirectory),
+    runtimeRoot: resolve(flags['runtime-root'] ?? '/var/lib/stasis'),
+    runtimeState: resolve(flags['runtime-state'] ?? '/run/stasis'),
+    ociRuntime: runtimeOf(flags['oci-runtime'] ?? 'crun'),
+    images: flags.image ?? [],
+    tls: certificateFile && keyFile ? { certificateFile, keyFile } : undefined,
+    clientCaFile: flags['client-ca-file'] ?? file.clientCaFile,
+    tokenFile: flags['token-auth-file'],
+    anonymous: booleanOf(flags['anonymous-auth'], '--anonymous-auth') ?? file.anonymous ?? false,
+    authorization: authorizationOf(flags, file),
+    checkpointApi:
+      (handlers ?? file.enableDebuggingHandlers ?? true) && (gates['ContainerCheckpoint'] ?? true),
+    runtimeRequestTimeout: secondsOf(flags['runtime-request-timeout']) ?? file.runtimeRequestTimeout ?? 120,
+    freeSpaceFloor: bytesOf(flags['checkpoint-free-space'] ?? '100Mi'),
+  };
+}
+
+function authorizationOf(flags: FlagValues, file: ConfigurationFile): Settings['authorization'] {
+  const policy = flags['authorization-policy-file'];
+  const mode =
+    flags['authorization-mode'] ??
+    (policy === undefined ? file.authorizationMode : 'Policy') ??
+    'AlwaysAllow';
+  if (mode === 'AlwaysAllow' && policy === undefined) return { mode };
+  if (mode === 'AlwaysAllow') {
+    throw new CodedError(
+      'invalid-argument',
+      '--authorization-policy-file contradicts --authorization-mode=AlwaysAllow',
+    );
+  }
+  if (mode === 'Policy' && policy !== undefined) return { mode, file: resolve(policy) };
+  if (mode === 'Policy') {
+    throw new CodedError('invalid-argument', '--authorization-mode=Policy needs --authorization-policy-file');
+  }
+  throw new CodedError(
+    'invalid-argument',
+    `authorization mode ${mode} is not supported: use AlwaysAllow, or Policy with --authorization-policy-file`,
+  );
+}
+
+/** The system's own place for the system's own root directory, else one below it. */
+function defaultPodLogs(rootDirectory: string): string {
+  return rootDirectory === '/var/lib/kubelet' ? '/var/log/pods' : join(rootDirectory, 'pod-logs');
+}
+
+function pathOf(path: string | undefined): string | undefined {
+  return path === undefined || path === '' ? undefined : resolve(path);
+}
+
+function runtimeOf(name: string): 'crun' | 'runc' {
+  if (name === 'crun' || name === 'runc') return name;
+  throw new CodedError(
+    'invalid-argument',
+    `--oci-runtime is ${JSON.stringify(name)}, known here: crun, runc`,
+  );
+}
+
+function integerOf(text: string | undefined, flag: string, from: number, to: number): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= from && value <= to) return value;
+  throw new CodedError(
+    'invalid-argument',
+    `${flag} is ${JSON.stringify(text)}, not a number from ${from} to ${to}`,
+  );
+}
+
+function booleanOf(text: string | undefined, flag: string): boolean | undefined {
+  if (text === undefined) return undefined;
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new CodedError('invalid-argument', `${flag} is ${JSON.stringify(text)}, neither true nor false`);
+}
+
+function secondsOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const seconds = parseDuration(text);
+  if (seconds !== undefined && seconds > 0) return seconds;
+  throw new CodedError(
+    'invalid-argument',
+    `--runtime-request-timeout is ${JSON.stringify(text)}, not a duration such as 2m`,
+  );
+}
+
+function bytesOf(text: string): number {
+  const bytes = parseQuantity(text);
+  if (bytes !== undefined) return bytes;
+  throw new CodedError(
+    'invalid-argument',
+    `--checkpoint-free-space is ${JSON.stringify(text)}, not a quantity such as 100Mi`,
+  );
+}
+
+function gatesOf(text: string | undefined): Record<string, boolean> {
+  const gates: Record<string, boolean> = {};
+  for (const pair of (text ?? '').split(',').filter((item) => item.trim() !== '')) {
+    const [, name, value] = /^\s*([A-Za-z0-9]+)=(true|false)\s*$/.exec(pair) ?? [];
+    if (!name)
+      throw new CodedError(
+        'invalid-argument',
+        `--feature-gates: ${JSON.stringify(pair)} is not Name=true or Name=false`,
+      );
+    gates[name] = value === 'true';
+  }
+  return gates;
+}
