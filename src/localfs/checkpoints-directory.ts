@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir, rm } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 import {
@@ -14,6 +14,7 @@ import {
 import { privateDirectory, syncDirectory, writeFileAtomic } from './atomic-file.ts';
 import { type LockOptions, withDirectoryLock } from './directory-lock.ts';
 import { openFileSource } from './file-source.ts';
+import { makeDirectories } from './make-directories.ts';
 import { systemErrorCode, systemErrorText } from './system-error.ts';
 
 /** Where the kubelet keeps its checkpoints. */
@@ -87,18 +88,20 @@ export class CheckpointsDirectory {
 
   /**
    * Replaces the list by what `change` makes of it, under the directory's lock; the directory is made (0700)
-   * where it is missing. `change` may be asynchronous: nobody else changes the list meanwhile.
+   * where it is missing. `change` may be asynchronous: nobody else changes the list meanwhile. It is told
+   * whether there was a list; an empty one stands for it where there was none.
    */
   async update(
-    change: (list: CheckpointedPods) => CheckpointedPods | Promise<CheckpointedPods>,
+    change: (list: CheckpointedPods, existed: boolean) => CheckpointedPods | Promise<CheckpointedPods>,
     options: LockOptions = {},
   ): Promise<CheckpointedPods> {
-    await mkdir(this.path, { recursive: true, mode: privateDirectory });
+    await makeDirectories(this.path, privateDirectory);
     return withDirectoryLock(
       this.path,
       async () => {
-        const before = (await this.read()) ?? { version: 0, pods: [], extra: new Map() };
-        const after = await change(before);
+        const found = await this.read();
+        const before = found ?? { version: 0, pods: [], extra: new Map() };
+        const after = await change(before, found !== undefined);
         if (after !== before) await writeFileAtomic(this.listPath, encodeCheckpointedPods(after));
         return after;
       },

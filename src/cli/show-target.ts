@@ -1,0 +1,82 @@
+import { stat } from 'node:fs/promises';
+import { messageOf } from '../errors/coded-error.ts';
+import type { CheckpointedPod } from '../kubeletstate/checkpointed-pods.ts';
+import type { ListedPod } from '../localfs/checkpoints-directory.ts';
+import type { Flags, FlagValues, Invocation } from './command.ts';
+import { listMissing, readFailed, targetMissing, unpackFailed } from './kubelet-messages.ts';
+import { checkpointsDirectory, openArchive } from './open.ts';
+import { boxedTable } from './output/boxed-table.ts';
+import { printable } from './output/escape.ts';
+
+type TargetFlags = Flags & {
+  target: { kind: 'string'; usage: string };
+  'show-pod-uid': { kind: 'bool'; usage: string };
+  'show-pod-ip': { kind: 'bool'; usage: string };
+};
+
+interface Listing {
+  /** Where the list was read. */
+  path: string;
+  pods: readonly ListedPod[];
+}
+
+/** Prints the pods that are listed in a kubelet checkpoints directory or in an extracted archive. */
+export async function showTarget<F extends TargetFlags>({ flags, console }: Invocation<F>): Promise<number> {
+  const { target } = flags as FlagValues<TargetFlags>;
+  const found = await stat(target).catch((error: unknown) => {
+    throw targetMissing(target, error);
+  });
+  const { path, pods } = found.isFile() ? await listArchive(target) : await listDirectory(target);
+  console.out.write(`\nDisplaying data from ${printable(path)}\n\n`);
+  console.out.write(podTable(pods, flags as FlagValues<TargetFlags>));
+  return 0;
+}
+
+async function listDirectory(target: string): Promise<Listing> {
+  const directory = await checkpointsDirectory(target);
+  try {
+    const list = await directory.read();
+    if (!list) throw listMissing(directory.listPath);
+    return { path: directory.listPath, pods: await directory.list() };
+  } catch (error) {
+    throw error instanceof Error && error.name === 'CommandError'
+      ? error
+      : readFailed(directory.listPath, error);
+  }
+}
+
+async function listArchive(target: string): Promise<Listing> {
+  const { readExtractedList } = await import('../localfs/insert-checkpoints.ts');
+  const { isSandboxId, podArchiveName } = await import('../kubeletstate/checkpointed-pods.ts');
+  const path = `${target}/checkpointed.pods`;
+  const archive = await openArchive(target);
+  try {
+    const members = await archive.members().catch((error: unknown) => {
+      throw unpackFailed(target, error);
+    });
+    const list = await readExtractedList(archive).catch((error: unknown) => {
+      throw readFailed(path, messageOf(error));
+    });
+    if (!list) throw listMissing(path);
+    const holds = ({ sandboxId }: CheckpointedPod): boolean =>
+      isSandboxId(sandboxId) && members.get(podArchiveName(sandboxId)) !== undefined;
+    return { path, pods: list.pods.map((pod) => ({ pod, archive: undefined, found: holds(pod) })) };
+  } finally {
+    await archive.close();
+  }
+}
+
+function podTable(pods: readonly ListedPod[], flags: FlagValues<TargetFlags>): string {
+  const headers = ['Pod', 'Namespace', 'Container', 'Image', 'Archive Found'];
+  if (flags['show-pod-uid']) headers.push('Pod UID');
+  if (flags['show-pod-ip']) headers.push('Pod IP');
+  const rows = pods.flatMap(({ pod, found }) =>
+    pod.containers.map(({ name, image }) => {
+      const row = [pod.name, pod.namespace, name, image, String(found)];
+      if (flags['show-pod-uid']) row.push(pod.uid);
+      if (flags['show-pod-ip']) row.push(pod.podIP);
+      return row;
+    }),
+  );
+  return boxedTable(headers, rows);
+}
