@@ -2,7 +2,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { isCoded, messageOf } from '../errors/coded-error.ts';
 import type { CheckpointedPods } from '../kubeletstate/checkpointed-pods.ts';
 import { insertCheckpoints, missingArchives, readExtractedList } from '../localfs/insert-checkpoints.ts';
-import { systemErrorCode } from '../localfs/system-error.ts';
+import { systemErrorCode, systemErrorText } from '../localfs/system-error.ts';
 import type { Console } from './console.ts';
 import {
   listedButAbsent,
@@ -12,7 +12,7 @@ import {
   targetMissing,
   unpackFailed,
 } from './kubelet-messages.ts';
-import { checkpointsDirectory, openArchive } from './open.ts';
+import { checkpointsDirectory, openExtracted } from './open.ts';
 import { Progress } from './progress.ts';
 
 /** Adds the pods of an extracted archive to a kubelet checkpoints directory. */
@@ -42,10 +42,12 @@ export async function insertArchive(input: string, target: string, console: Cons
 
 async function openInput(input: string): Promise<Checkpoint> {
   try {
-    return await openArchive(input);
+    return await openExtracted(input);
   } catch (error) {
-    const directory = isCoded(error, 'invalid-argument') || systemErrorCode(error) === 'EISDIR';
-    throw unpackFailed(input, directory ? `read ${input}: is a directory` : error);
+    // A folder or a device; what the archive itself is like shows later, or here where it is compressed.
+    const unreadable = isCoded(error, 'invalid-argument');
+    const operation = systemErrorCode(error) ? systemErrorText(error, 'open', input) : undefined;
+    throw unpackFailed(input, unreadable ? `read ${input}: is a directory` : (operation ?? error));
   }
 }
 

@@ -44,7 +44,9 @@ export function archiveMissing(path: string, cause: unknown): CommandError {
 }
 
 export function outputFailed(path: string, cause: unknown): CommandError {
-  return failure(`Cannot create tar archive ${quote(path)} failed\n: ${causeText(cause, path)}`, cause);
+  // The name that failed is that of the temporary file beside it.
+  const text = printable(systemErrorText(cause, 'open', path));
+  return failure(`Cannot create tar archive ${quote(path)} failed\n: ${text}`, cause);
 }
 
 export function notExtracted(path: string, cause: string): CommandError {

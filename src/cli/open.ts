@@ -3,13 +3,23 @@
  * when it is asked for, so that a command loads only what it uses.
  */
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { CodedError } from '../errors/coded-error.ts';
 import type { CheckpointsDirectory } from '../localfs/checkpoints-directory.ts';
+import type { OpenOptions } from '../localfs/open-checkpoint.ts';
 
-/** The checkpoint, or extracted archive, at `path`. Close it after use. */
-export async function openArchive(path: string): Promise<Checkpoint> {
-  const { openFileSource } = await import('../localfs/file-source.ts');
-  const { tarCheckpoint } = await import('../checkpoint/from-tar.ts');
-  return tarCheckpoint(await openFileSource(path), { origin: path });
+/** The checkpoint at `path`: an archive, a directory, an OCI layout, `-` for standard input. */
+export async function openCheckpoint(path: string, options: OpenOptions = {}): Promise<Checkpoint> {
+  const open = await import('../localfs/open-checkpoint.ts');
+  return open.openCheckpoint(path, options);
+}
+
+/** What `extract` made, at `path`. @throws CodedError `invalid-argument` for a directory. */
+export async function openExtracted(path: string, options: OpenOptions = {}): Promise<Checkpoint> {
+  const { stat } = await import('node:fs/promises');
+  if (path !== '-' && !(await stat(path)).isFile()) {
+    throw new CodedError('invalid-argument', `input ${path} not a regular file`);
+  }
+  return openCheckpoint(path, options);
 }
 
 /** The kubelet checkpoints directory at `path`, whether it exists or not. */

@@ -4,7 +4,7 @@ import type { CheckpointedPod } from '../kubeletstate/checkpointed-pods.ts';
 import type { ListedPod } from '../localfs/checkpoints-directory.ts';
 import type { Flags, FlagValues, Invocation } from './command.ts';
 import { listMissing, readFailed, targetMissing, unpackFailed } from './kubelet-messages.ts';
-import { checkpointsDirectory, openArchive } from './open.ts';
+import { checkpointsDirectory, openExtracted } from './open.ts';
 import { boxedTable } from './output/boxed-table.ts';
 import { printable } from './output/escape.ts';
 
@@ -49,7 +49,9 @@ async function listArchive(target: string): Promise<Listing> {
   const { readExtractedList } = await import('../localfs/insert-checkpoints.ts');
   const { isSandboxId, podArchiveName } = await import('../kubeletstate/checkpointed-pods.ts');
   const path = `${target}/checkpointed.pods`;
-  const archive = await openArchive(target);
+  const archive = await openExtracted(target).catch((error: unknown) => {
+    throw unpackFailed(target, error);
+  });
   try {
     const members = await archive.members().catch((error: unknown) => {
       throw unpackFailed(target, error);
