@@ -1,7 +1,8 @@
 import { utf8 } from '../bytes/text.ts';
+import { CodedError } from '../errors/coded-error.ts';
 import { checksumOf, crc32OfText, fnv32a } from './checksum.ts';
 import { goSyntax } from './go-syntax.ts';
-import { fieldType, type GoType, pointer } from './go-type.ts';
+import { fieldType, type GoType, named, pointer } from './go-type.ts';
 
 type Struct = Record<string, unknown>;
 
@@ -17,12 +18,23 @@ export interface ChecksumRule {
   seal(value: unknown): unknown;
 }
 
-/** FNV over the whole struct, with 0 in the checksum's place. The kubelet hashes the pointer to it. */
-export function wholeStruct(type: GoType, field = 'Checksum', options = { pointer: true }): ChecksumRule {
-  const hashed = options.pointer ? pointer(type) : type;
+interface WholeStruct {
+  /** The name of the checksum's field. */
+  field?: string;
+  /** Hash the value; the kubelet hashes the pointer to it in most places. */
+  byValue?: boolean;
+  /** The name the struct has in the hashed text, where a later version hashes under an older one's name. */
+  name?: string;
+}
+
+/** FNV over the whole struct, with 0 in the checksum's place. */
+export function wholeStruct(type: GoType, options: WholeStruct = {}): ChecksumRule {
+  const { field = 'Checksum', byValue = false, name = type.name } = options;
+  const renamed = named(name, type);
+  const hashed = byValue ? renamed : pointer(renamed);
   const cleared = (value: unknown): unknown => ({ ...(value as Struct), [field]: 0n });
   return rule(
-    `the whole ${type.name}, with ${field} 0`,
+    `the whole ${name}, with ${field} 0`,
     field,
     (value) => checksumOf(hashed, cleared(value)),
     (value) => goSyntax(hashed, cleared(value)),
@@ -36,11 +48,16 @@ export function partOfStruct(type: GoType, part: string, field = 'Checksum'): Ch
   const declared = fieldType(found);
   // A pointer is followed before it is hashed: what counts is the struct behind it.
   const hashed = declared.kind === 'pointer' ? declared.element : declared;
+  const content = (value: unknown): unknown => {
+    const found = (value as Struct)[part];
+    if (found !== null || hashed === declared) return found;
+    throw new CodedError('corrupt', 'runtime error: invalid memory address or nil pointer dereference');
+  };
   return rule(
     `${hashed.name} in ${part}`,
     field,
-    (value) => checksumOf(hashed, (value as Struct)[part]),
-    (value) => goSyntax(hashed, (value as Struct)[part]),
+    (value) => checksumOf(hashed, content(value)),
+    (value) => goSyntax(hashed, content(value)),
   );
 }
 

@@ -8,6 +8,13 @@ import type { GoType } from './go-type.ts';
 /** Facts from outside that a migration may need. */
 export type MigrationFacts = Readonly<Record<string, unknown>>;
 
+/** What a migration is given besides the value. */
+export interface Migrating {
+  readonly facts: MigrationFacts;
+  /** To be called for everything that the target cannot hold or that has to be made up. */
+  lose(what: string): void;
+}
+
 /**
  * One version of a checkpoint's schema. `V` is what callers work with: the file's object, or, where `inside`
  * is given, what is in the text that the file carries.
@@ -25,20 +32,27 @@ export interface Version<V = unknown> {
   readonly inside?: { readonly field: string; readonly type: GoType<V> };
   readonly encoding?: EncodeOptions;
   /** From the version before this one. */
-  up?(older: unknown, facts: MigrationFacts): V;
-  /** To the version before this one; call `lose` for everything that it cannot hold. */
-  down?(newer: V, lose: (what: string) => void): unknown;
+  up?(older: unknown, migrating: Migrating): V;
+  /** To the version before this one. */
+  down?(newer: V, migrating: Migrating): unknown;
+}
+
+interface Declared<V, O> extends Omit<Version<V>, 'up' | 'down' | 'type' | 'inside'> {
+  up?(older: O, migrating: Migrating): V;
+  down?(newer: V, migrating: Migrating): O;
 }
 
 /** Declares one version; `V` comes from its type, `O` is the value of the version before it. */
-export function version<V, O = unknown>(
-  declared: Omit<Version<V>, 'up' | 'down' | 'type' | 'inside'> & {
-    up?(older: O, facts: MigrationFacts): V;
-    down?(newer: V, lose: (what: string) => void): O;
-  } & (
-      | { readonly type: GoType<V> }
-      | { readonly type: GoType; readonly inside: { readonly field: string; readonly type: GoType<V> } }
-    ),
+export function version<V, O = unknown>(declared: Declared<V, O> & { readonly type: GoType<V> }): Version<V> {
+  return declared as Version<V>;
+}
+
+/** Declares a version whose file carries a text with JSON of type `inside.type`. */
+export function versionInText<V, O = unknown>(
+  declared: Declared<V, O> & {
+    readonly type: GoType;
+    readonly inside: { readonly field: string; readonly type: GoType<V> };
+  },
 ): Version<V> {
   return declared as Version<V>;
 }
@@ -59,7 +73,7 @@ export interface Seen {
 export interface Migrated<V = unknown> {
   readonly version: string;
   readonly value: V;
-  /** What the target version cannot hold. Empty after a migration up. */
+  /** What the target version cannot hold. */
   readonly lost: readonly string[];
 }
 
@@ -145,7 +159,13 @@ export function see(version: Version, bytes: Uint8Array): Seen {
     return { ...base, stored: undefined, computed: undefined, error };
   }
   const stored = version.checksum.stored(file);
-  const computed = version.checksum.computed(file);
+  let computed: bigint;
+  try {
+    computed = version.checksum.computed(file);
+  } catch (error) {
+    if (!isCoded(error)) throw error;
+    return { ...base, file, stored, computed: undefined, error };
+  }
   const fits = stored === computed || (version.zeroAccepted === true && stored === 0n);
   const sums = { file, stored, computed };
   try {
@@ -173,16 +193,17 @@ function walk(
   facts: MigrationFacts,
 ): Migrated {
   const lost: string[] = [];
+  const migrating: Migrating = { facts, lose: (what) => lost.push(what) };
   let at = value;
   for (let i = from; i < to; i++) {
     const next = versions[i + 1] as Version;
     if (!next.up) throw noWay(name, versions, i, i + 1);
-    at = next.up(at, facts);
+    at = next.up(at, migrating);
   }
   for (let i = from; i > to; i--) {
     const newer = versions[i] as Version;
     if (!newer.down) throw noWay(name, versions, i, i - 1);
-    at = newer.down(at, (what) => lost.push(what));
+    at = newer.down(at, migrating);
   }
   return { version: (versions[to] as Version).version, value: at, lost };
 }

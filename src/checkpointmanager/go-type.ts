@@ -80,6 +80,10 @@ export const uint64: GoType<bigint> = integer('uint64', 64, false);
 export const float64: GoType<number> = { kind: 'float64', name: 'float64' };
 export const float32: GoType<number> = { kind: 'float32', name: 'float32' };
 export const any: GoType<Dynamic | null> = { kind: 'interface', name: 'interface {}' };
+/** An interface type with a name of its own. */
+export function interfaceNamed(name: string): GoType<Dynamic | null> {
+  return { kind: 'interface', name };
+}
 export const bytes: GoType<Uint8Array | null> = { kind: 'bytes', name: '[]uint8' };
 
 export function integer(name: string, bits: number, signed: boolean): GoType<bigint> {

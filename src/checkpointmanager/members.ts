@@ -53,7 +53,7 @@ function collect(type: GoType & { kind: 'struct' }, through: readonly string[]):
 }
 
 /** Unicode's simple folding as far as one character stays one: also the long s and the Kelvin sign. */
-function fold(name: string): string {
+export function fold(name: string): string {
   let out = '';
   for (const character of name) {
     const upper = character.toLowerCase().toUpperCase();
