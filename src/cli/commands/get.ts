@@ -1,0 +1,96 @@
+import type { CheckpointSummary, PodSummary } from '../../api/stasis.ts';
+import { defineCommand, UsageError } from '../command.ts';
+import { daemonClient, daemonFlags } from '../daemon-client.ts';
+import { columns } from '../output/columns.ts';
+import { printable } from '../output/escape.ts';
+
+const kinds = ['pods', 'containers', 'checkpoints'] as const;
+
+export const get = defineCommand({
+  name: 'get',
+  operands: 'pods|containers|checkpoints',
+  short: 'List what the node has',
+  examples: ['get pods', 'get containers -o wide', 'get checkpoints -o json'],
+  flags: {
+    ...daemonFlags,
+    output: { kind: 'enum', short: 'o', values: ['table', 'wide', 'json'], usage: 'how to print it' },
+    'no-headers': { kind: 'bool', usage: 'print no line of headings' },
+  },
+  args: { min: 1, max: 1 },
+  complete: kinds,
+  async run({ flags, args: [kind = ''], console }) {
+    if (!(kinds as readonly string[]).includes(kind)) {
+      throw new UsageError(`"${printable(kind)}" is none of ${kinds.join(', ')}`);
+    }
+    const client = await daemonClient(flags);
+    const wide = flags.output === 'wide';
+    const list =
+      kind === 'checkpoints' ? await client.checkpoints(console.signal) : await client.pods(console.signal);
+    if (flags.output === 'json') {
+      console.out.write(`${JSON.stringify(list, null, 2)}\n`);
+      return;
+    }
+    const rows =
+      kind === 'checkpoints'
+        ? checkpointRows(list.items as CheckpointSummary[], wide)
+        : kind === 'pods'
+          ? podRows(list.items as PodSummary[], wide)
+          : containerRows(list.items as PodSummary[], wide);
+    console.out.write(columns(flags['no-headers'] ? rows.slice(1) : rows));
+  },
+});
+
+function podRows(pods: readonly PodSummary[], wide: boolean): string[][] {
+  const heading = [
+    'NAMESPACE',
+    'NAME',
+    'READY',
+    'STATUS',
+    'RESTARTS',
+    'RESTORED',
+    ...(wide ? ['UID', 'SANDBOX', 'MESSAGE'] : []),
+  ];
+  const rows = pods.map((pod) => {
+    const running = pod.containers.filter(({ state }) => state === 'running').length;
+    const restarts = pod.containers.reduce((sum, item) => sum + item.restarts, 0);
+    const wanted = pod.containers.filter(({ init }) => !init).length;
+    return [
+      pod.namespace,
+      pod.name,
+      `${running}/${wanted}`,
+      pod.phase,
+      String(restarts),
+      pod.restored ? 'true' : 'false',
+      ...(wide ? [pod.uid, pod.sandboxId.slice(0, 13), pod.message] : []),
+    ];
+  });
+  return [heading, ...rows];
+}
+
+function containerRows(pods: readonly PodSummary[], wide: boolean): string[][] {
+  const heading = ['NAMESPACE', 'POD', 'CONTAINER', 'STATE', 'RESTARTS', ...(wide ? ['IMAGE', 'ID'] : [])];
+  const rows = pods.flatMap((pod) =>
+    pod.containers.map((item) => [
+      pod.namespace,
+      pod.name,
+      item.name,
+      item.state,
+      String(item.restarts),
+      ...(wide ? [item.image, item.id.slice(0, 13)] : []),
+    ]),
+  );
+  return [heading, ...rows];
+}
+
+function checkpointRows(items: readonly CheckpointSummary[], wide: boolean): string[][] {
+  const heading = ['NAMESPACE', 'POD', 'CONTAINER', 'CREATED', 'SIZE', ...(wide ? ['PATH'] : [])];
+  const rows = items.map((item) => [
+    item.namespace,
+    item.pod,
+    item.container ?? '<all>',
+    item.created,
+    String(item.size),
+    ...(wide ? [item.path] : []),
+  ]);
+  return [heading, ...rows];
+}

@@ -1,0 +1,87 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StasisClient } from '../api/client.ts';
+import { type ClientFile, clientFileName } from '../api/client-file.ts';
+import { httpsSend } from '../kube/https-send.ts';
+import { CommandError, type Flags, type FlagValues, UsageError } from './command.ts';
+import { printable } from './output/escape.ts';
+
+/** The flags of every command that talks to the daemon. */
+export const daemonFlags = {
+  'root-dir': {
+    kind: 'string',
+    default: '/var/lib/kubelet',
+    usage: 'root directory of the daemon on this node, a `DIR` that tells how to reach it',
+    complete: 'directories',
+  },
+  server: { kind: 'string', usage: 'the daemon at another place, a `URL` such as https://node:10250' },
+  'token-file': { kind: 'string', usage: '`FILE` with a bearer token', complete: 'files' },
+  'client-certificate': { kind: 'string', usage: '`FILE` with a client certificate', complete: 'files' },
+  'client-key': { kind: 'string', usage: '`FILE` with its key', complete: 'files' },
+  'certificate-authority': {
+    kind: 'string',
+    usage: '`FILE` with the authorities that the daemon is trusted by',
+    complete: 'files',
+  },
+} as const satisfies Flags;
+
+export type DaemonFlags = FlagValues<typeof daemonFlags>;
+
+/**
+ * The daemon as the flags say: with `--server` at that place and with the credentials given, else the one of
+ * `--root-dir` as root of this node.
+ */
+export async function daemonClient(flags: DaemonFlags): Promise<StasisClient> {
+  if (!flags.server) return localClient(flags['root-dir']);
+  if (!flags['client-certificate'] !== !flags['client-key']) {
+    throw new UsageError('--client-certificate and --client-key are given together or not at all');
+  }
+  const token = (await fileOf(flags['token-file']))?.trim();
+  const certificate = await fileOf(flags['client-certificate']);
+  const key = await fileOf(flags['client-key']);
+  const authorities = await fileOf(flags['certificate-authority']);
+  return new StasisClient(
+    httpsSend({
+      server: flags.server,
+      ...(token ? { token } : {}),
+      ...(certificate && key ? { certificate, key } : {}),
+      ...(authorities ? { authorities } : {}),
+    }),
+  );
+}
+
+async function localClient(rootDirectory: string): Promise<StasisClient> {
+  const path = join(rootDirectory, 'stasis', clientFileName);
+  let file: ClientFile;
+  try {
+    file = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reason =
+      code === 'ENOENT' ? 'it is not there' : code === 'EACCES' ? 'only root may' : 'it is not JSON';
+    throw new CommandError(`reading ${printable(path)}: ${reason}`, {
+      code: code === 'EACCES' ? 'permission-denied' : 'unavailable',
+      hint: 'name the root directory of a running stasisd with --root-dir, or its address with --server',
+      cause: error,
+    });
+  }
+  return new StasisClient(httpsSend({ server: file.server, token: file.token, pinned: file.certificate }));
+}
+
+async function fileOf(path: string): Promise<string | undefined> {
+  return path ? readFile(path, 'utf8') : undefined;
+}
+
+/** Seconds of `--timeout`, or undefined where it was not given. */
+export function timeoutOf(timeout: number, given: ReadonlySet<string>): number | undefined {
+  if (!given.has('timeout')) return undefined;
+  if (timeout < 0) throw new UsageError('--timeout is negative');
+  return timeout;
+}
+
+/** `namespace/name` and so on, taken apart. @throws UsageError unless there are as many parts as names. */
+export function partsOf(text: string, ...names: readonly string[]): string[] {
+  const parts = text.split('/');
+  if (parts.length === names.length && parts.every((part) => part !== '')) return parts;
+  throw new UsageError(`"${printable(text)}" is not ${names.join('/')}`);
+}

@@ -1,0 +1,91 @@
+import { request } from 'node:https';
+import type { HttpAnswer, Send } from '../api/client.ts';
+import { CodedError, messageOf } from '../errors/coded-error.ts';
+
+/** How to reach a server over TLS, and as whom. */
+export interface HttpsTarget {
+  /** `https://host:port` */
+  server: string;
+  token?: string;
+  /** PEM of a client certificate and its key. */
+  certificate?: string;
+  key?: string;
+  /** PEM of the authorities that are trusted; the system's where left out. */
+  authorities?: string;
+  /** PEM of the one certificate that the server must show, whatever name is in it. */
+  pinned?: string;
+}
+
+/** Bytes of an answer that we are willing to hold. */
+const answerLimit = 64 << 20;
+
+/** Requests to `target`, one connection each. @throws CodedError `invalid-argument` where the URL is none */
+export function httpsSend(target: HttpsTarget): Send {
+  const url = parseServer(target.server);
+  return ({ method, path, body }, signal) =>
+    new Promise<HttpAnswer>((resolve, reject) => {
+      const fail = (error: unknown) => reject(unreachable(target.server, error, signal));
+      const outgoing = request(
+        {
+          host: url.hostname.replace(/^\[|\]$/g, ''),
+          port: url.port || 443,
+          method,
+          path,
+          signal,
+          agent: false,
+          headers: {
+            accept: 'application/json',
+            'content-length': Buffer.byteLength(body ?? ''),
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...(target.token ? { authorization: `Bearer ${target.token}` } : {}),
+          },
+          ...tlsOptions(target),
+        },
+        (incoming) => {
+          const pieces: Buffer[] = [];
+          let size = 0;
+          incoming.on('data', (piece: Buffer) => {
+            size += piece.length;
+            if (size > answerLimit)
+              outgoing.destroy(new Error(`the answer has more than ${answerLimit} bytes`));
+            else pieces.push(piece);
+          });
+          incoming.on('end', () =>
+            resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(pieces).toString() }),
+          );
+          incoming.on('error', fail);
+        },
+      );
+      outgoing.on('error', fail);
+      outgoing.end(body);
+    });
+}
+
+function tlsOptions({ certificate, key, authorities, pinned }: HttpsTarget) {
+  return {
+    minVersion: 'TLSv1.2' as const,
+    ...(certificate && key ? { cert: certificate, key } : {}),
+    ...(authorities ? { ca: authorities } : {}),
+    // The certificate itself is the trust, so a name in it adds nothing.
+    ...(pinned ? { ca: pinned, allowPartialTrustChain: true, checkServerIdentity: () => undefined } : {}),
+  };
+}
+
+function parseServer(server: string): URL {
+  const url = URL.canParse(server) ? new URL(server) : undefined;
+  if (url?.protocol === 'https:' && url.pathname === '/') return url;
+  throw new CodedError('invalid-argument', `${JSON.stringify(server)} is not https://HOST:PORT`);
+}
+
+function unreachable(server: string, error: unknown, signal: AbortSignal): CodedError {
+  if (signal.aborted) return new CodedError('cancelled', 'interrupted', { cause: error });
+  const { code } = error as NodeJS.ErrnoException;
+  const hint =
+    code === 'ECONNREFUSED' || code === 'ECONNRESET'
+      ? 'is stasisd running? client.json in its root directory tells where it was last'
+      : /SELF_SIGNED|UNABLE_TO|CERT/.test(code ?? '')
+        ? 'name the authority that signed its certificate with --certificate-authority'
+        : undefined;
+  const what = messageOf(error) || code || 'no connection';
+  return new CodedError('unavailable', `${server}: ${what}`, { cause: error, ...(hint ? { hint } : {}) });
+}
