@@ -24,10 +24,38 @@ export const needsRuntime: { skip: string | false } = {
   skip: insideMachine ? false : 'needs container runtimes: scripts/runtime-root run -- node --test FILE',
 };
 
+const endings = new WeakMap<TestContext, (() => unknown)[]>();
+
+/**
+ * Does something at the test's end, what was asked last first: a daemon ends before the folder that it works in is
+ * removed. (Hooks given to `t.after` run in the order in which they were given.) Each is done even when one before
+ * it fails.
+ */
+export function atEnd(t: TestContext, ending: () => unknown): void {
+  const known = endings.get(t);
+  if (known) {
+    known.push(ending);
+    return;
+  }
+  const all = [ending];
+  endings.set(t, all);
+  t.after(async () => {
+    const failures: unknown[] = [];
+    for (const end of all.reverse()) {
+      try {
+        await end();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures);
+  });
+}
+
 /** A folder for this test alone, on a disk (no tmpfs, no overlay), removed at the test's end. */
 export function folderFor(t: TestContext, name = 'test'): string {
   const folder = mkdtempSync(join(tmpdir(), `stasis-${name}-`));
-  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
+  atEnd(t, () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
   return folder;
 }
 
@@ -80,7 +108,7 @@ export function startFor(
     child.once('exit', () => done());
     child.once('error', () => done());
   });
-  t.after(async () => {
+  atEnd(t, async () => {
     if (child.pid !== undefined) killGroup(child.pid);
     await ended;
   });
