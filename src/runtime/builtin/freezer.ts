@@ -110,18 +110,28 @@ export async function isFrozen(cgroup: string): Promise<boolean> {
   }
 }
 
-/** A thread of the frozen cgroup that is uninterruptible: its number and name. */
+/**
+ * A thread of the frozen cgroup that is uninterruptible: its number and name.
+ * @throws CodedError `failed-precondition` for one that is being traced: CRIU would wait ten seconds for it.
+ */
 function stuckTask(cgroup: string): string | undefined {
   for (const tid of threadsOf(cgroup)) {
-    let stat: string;
+    let status: string;
     try {
-      stat = readFileSync(`/proc/${tid}/stat`, 'latin1');
+      status = readFileSync(`/proc/${tid}/status`, 'latin1');
     } catch {
       continue;
     }
-    // The name is in parentheses and may hold any character, parentheses too.
-    const close = stat.lastIndexOf(')');
-    if (stat[close + 2] === 'D') return `${tid} ${stat.slice(stat.indexOf('(') + 1, close)}`;
+    const name = /^Name:\t(.*)$/m.exec(status)?.[1] ?? '';
+    const tracer = /^TracerPid:\t(\d+)$/m.exec(status)?.[1] ?? '0';
+    if (tracer !== '0') {
+      throw new CodedError(
+        'failed-precondition',
+        `freezing ${cgroup}: process ${tid} (${name}) is being traced by process ${tracer}, so CRIU cannot stop it`,
+        { hint: 'detach the debugger or tracer' },
+      );
+    }
+    if (/^State:\tD/m.test(status)) return `${tid} ${name}`;
   }
   return undefined;
 }

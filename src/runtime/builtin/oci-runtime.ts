@@ -43,7 +43,7 @@ export interface OciState {
 }
 
 /** Deadline and cancellation of one call. */
-export type CallOptions = Pick<RunOptions, 'timeoutMs' | 'signal'>;
+export type CallOptions = Pick<RunOptions, 'timeoutMs' | 'signal' | 'beforeKill'>;
 
 /** An OCI runtime program on this machine with its own folder for states. */
 export interface OciRuntime {

@@ -8,6 +8,8 @@ export interface RunOptions {
   timeoutMs?: number;
   /** Aborting kills the process group. */
   signal?: AbortSignal | undefined;
+  /** Called just before the process group is killed. */
+  beforeKill?: (() => void) | undefined;
   /** Bytes for its standard input; without them it reads end of file. */
   stdin?: string | Uint8Array;
   cwd?: string;
@@ -83,7 +85,11 @@ export async function runProgram(
   let stopped: 'deadline' | 'cancelled' | undefined;
   const stop = (why: 'deadline' | 'cancelled'): void => {
     stopped ??= why;
-    killGroup(child);
+    try {
+      options.beforeKill?.();
+    } finally {
+      killGroup(child);
+    }
   };
   const timer = setTimeout(() => stop('deadline'), timeoutMs);
   const onAbort = (): void => stop('cancelled');

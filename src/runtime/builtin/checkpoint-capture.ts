@@ -1,0 +1,243 @@
+import { writeFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CodedError, isCoded, messageOf } from '../../errors/coded-error.ts';
+import { explainLog, longestLog } from '../../inspect/dump-log.ts';
+import { privateDirectory } from '../../localfs/atomic-file.ts';
+import { endPrograms } from './checkpoint-scratch.ts';
+import type { Deadline } from './deadline.ts';
+import { type Frozen, freezeForDump, thaw } from './freezer.ts';
+import { releaseNetworkLock } from './network-lock.ts';
+import type { CriuOptions, OciRuntime } from './oci-runtime.ts';
+import type { RuntimePaths } from './paths.ts';
+import type { ContainerRecord, SandboxRecord } from './records.ts';
+import { rootfsDiff } from './rootfs-diff.ts';
+import { treeMembers, writeMembers } from './tree-archive.ts';
+
+/** A running container, with all that is needed to capture it. */
+export interface CaptureTarget {
+  paths: RuntimePaths;
+  container: ContainerRecord;
+  sandbox: SandboxRecord;
+  oci: OciRuntime;
+  /** Folder of its own cgroup. */
+  cgroup: string;
+  /** File of its network namespace; empty for the node's. */
+  network: string;
+}
+
+/** What was taken of one container; everything lies in the operation's scratch folder. */
+export interface Captured {
+  target: CaptureTarget;
+  /** Folder of CRIU's images. */
+  images: string;
+  /** Folder of `dump.log` and `stats-dump`. */
+  work: string;
+  rootfsDiff: string;
+  deleted: readonly string[];
+  /** Archive of the pod's /dev/shm, where the pod has one of its own. */
+  devShm: string | undefined;
+  /** Length of the container's log when it was let go. */
+  logBytes: number;
+  /** When it was frozen. */
+  frozenAt: Date;
+  /** Microseconds for which nothing in it ran. */
+  frozenMicroseconds: number;
+  /** How often it was frozen until a good moment was found. */
+  attempts: number;
+}
+
+type Taken = Omit<Captured, 'frozenAt' | 'frozenMicroseconds' | 'attempts'>;
+
+/**
+ * Captures containers in one consistent cut: all are frozen before the first is captured, and none runs before
+ * the last is captured. All run again when this returns or throws.
+ * @param folder Private folder for the results.
+ * @throws CodedError `failed-precondition` when one cannot be captured (with CRIU's reason), `resource-exhausted`
+ *   for a full disk, `deadline-exceeded`, `cancelled`, `internal`.
+ */
+export async function captureTogether(
+  targets: readonly CaptureTarget[],
+  folder: string,
+  options: CriuOptions,
+  deadline: Deadline,
+): Promise<Captured[]> {
+  const frozen: Frozen[] = [];
+  const frozenAt: Date[] = [];
+  const taken: Taken[] = [];
+  const failures: unknown[] = [];
+  try {
+    for (const { cgroup } of targets) {
+      deadline.check();
+      frozenAt.push(new Date());
+      const limits = {
+        freezeMs: Math.min(5_000, deadline.leftMs()),
+        searchMs: Math.min(5_000, deadline.leftMs()),
+      };
+      frozen.push(await freezeForDump(cgroup, { signal: deadline.signal, ...limits }));
+    }
+    for (const [index, target] of targets.entries()) {
+      deadline.check();
+      taken.push(await captureFrozen(target, join(folder, String(index)), options, deadline));
+    }
+    for (const each of taken) each.logBytes = await sizeOf(each.target.container.logPath);
+  } catch (error) {
+    failures.push(error);
+  }
+  const frozenMicroseconds: number[] = [];
+  for (const [index, { cgroup }] of targets.entries()) {
+    await thaw(cgroup).catch((error: unknown) => failures.push(error));
+    const since = frozen[index]?.since;
+    if (since !== undefined) frozenMicroseconds.push(Math.round((performance.now() - since) * 1000));
+  }
+  if (failures.length > 0) throw failures[0];
+  return taken.map((each, index) => ({
+    ...each,
+    frozenAt: frozenAt[index] ?? new Date(),
+    frozenMicroseconds: frozenMicroseconds[index] ?? 0,
+    attempts: frozen[index]?.attempts ?? 1,
+  }));
+}
+
+async function captureFrozen(
+  target: CaptureTarget,
+  folder: string,
+  options: CriuOptions,
+  deadline: Deadline,
+): Promise<Taken> {
+  const images = join(folder, 'images');
+  const work = join(folder, 'work');
+  for (const path of [folder, images, work]) await mkdir(path, { mode: privateDirectory });
+  let failed = false;
+  const check = (): void => {
+    if (failed) throw new CodedError('cancelled', 'another part of the capture has failed');
+    deadline.check();
+  };
+  const all = await Promise.allSettled([
+    dump(target, images, work, options, deadline).catch((error: unknown) => {
+      failed = true;
+      throw error;
+    }),
+    saveRootfs(target, join(folder, 'rootfs-diff.tar'), check),
+    target.sandbox.shm === undefined
+      ? undefined
+      : writeMembers(treeMembers(target.sandbox.shm), join(folder, 'devshm.tar'), check),
+  ]);
+  for (const each of all) if (each.status === 'rejected') throw spaceError(each.reason);
+  return {
+    target,
+    images,
+    work,
+    rootfsDiff: join(folder, 'rootfs-diff.tar'),
+    deleted: all[1].status === 'fulfilled' ? all[1].value : [],
+    devShm: target.sandbox.shm === undefined ? undefined : join(folder, 'devshm.tar'),
+    logBytes: 0,
+  };
+}
+
+/** @returns The files of the image that the container deleted. */
+async function saveRootfs(
+  { paths, container }: CaptureTarget,
+  file: string,
+  check: () => void,
+): Promise<readonly string[]> {
+  const diff = await rootfsDiff(paths, container);
+  await writeMembers(diff.members, file, check);
+  return diff.deleted;
+}
+
+async function dump(
+  target: CaptureTarget,
+  imageDir: string,
+  workDir: string,
+  options: CriuOptions,
+  deadline: Deadline,
+): Promise<void> {
+  const request = { ...options, imageDir, workDir, leaveRunning: true };
+  // CRIU lets the cgroup run under its own control. When it is killed, its hold ends, so the cgroup has to hold
+  // the processes again before that: their connections may be in the kernel's repair mode.
+  const beforeKill = (): void => writeFileSync(join(target.cgroup, 'cgroup.freeze'), '1');
+  try {
+    await target.oci.checkpoint(target.container.id, request, { ...deadline.call(), beforeKill });
+  } catch (error) {
+    if (isCoded(error, 'deadline-exceeded') || isCoded(error, 'cancelled')) {
+      await heal(target, join(imageDir, '..'), imageDir, options);
+      deadline.check();
+    } else if (!(await endedByItself(workDir))) await releaseNetworkLock(target.network);
+    throw await explained(error, target, workDir);
+  }
+}
+
+/**
+ * Undoes what a CRIU that was killed left in the kernel: connections in repair mode, on which every call of the
+ * program would fail, and rules that drop the pod's packets. The first is undone by a second, complete dump,
+ * whose pages go nowhere; the container stays frozen meanwhile.
+ */
+async function heal(
+  target: CaptureTarget,
+  folder: string,
+  imageDir: string,
+  options: CriuOptions,
+): Promise<void> {
+  await endPrograms(folder);
+  await releaseNetworkLock(target.network);
+  const begun = (await readdir(imageDir)).some((name) => name.startsWith('tcp-stream-'));
+  if (!begun) return;
+  const dir = join(folder, 'heal');
+  await mkdir(dir, { mode: privateDirectory });
+  for (let id = 1; id <= 4096; id++) await symlink('/dev/null', join(dir, `pages-${id}.img`));
+  const request = { ...options, imageDir: dir, workDir: dir, leaveRunning: true };
+  await target.oci.checkpoint(target.container.id, request, { timeoutMs: 20_000 }).catch(() => {});
+  await endPrograms(folder);
+  await releaseNetworkLock(target.network);
+}
+
+/** A CRIU that fails says so last; one that was killed does not, and has not cleaned up. */
+async function endedByItself(workDir: string): Promise<boolean> {
+  const log = await readLog(workDir);
+  return log === '' || /Dumping FAILED/.test(log);
+}
+
+async function explained(error: unknown, { container }: CaptureTarget, workDir: string): Promise<unknown> {
+  if (!(error instanceof CodedError) || error.code !== 'internal') return error;
+  const name = container.config.metadata?.name ?? container.id;
+  const found = explainLog(await readLog(workDir));
+  if (found === undefined) {
+    return new CodedError('internal', `Failed to checkpoint container ${name}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  const { line, lineNumber, meaning, hint } = found;
+  const full = /No space left/.test(line);
+  const code = full ? 'resource-exhausted' : meaning === undefined ? 'internal' : 'failed-precondition';
+  const why = meaning === undefined ? `CRIU says: ${line}` : `${meaning} (dump.log: ${line})`;
+  return new CodedError(code, `Failed to checkpoint container ${name}: ${why}`, {
+    cause: error,
+    data: { line, lineNumber },
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+async function readLog(workDir: string): Promise<string> {
+  const text = await readFile(join(workDir, 'dump.log'), 'utf8').catch(() => '');
+  return text.slice(-longestLog);
+}
+
+/** A full disk, in this project's words. */
+export function spaceError(error: unknown): unknown {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  return new CodedError('resource-exhausted', `there is no space left for the checkpoint: ${message}`, {
+    cause: error,
+    hint: 'free disk space, or keep fewer checkpoints',
+  });
+}
+
+async function sizeOf(path: string): Promise<number> {
+  return path === ''
+    ? 0
+    : stat(path).then(
+        ({ size }) => size,
+        () => 0,
+      );
+}

@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../errors/coded-error.ts';
+import { privateDirectory, writeFileAtomic } from '../../localfs/atomic-file.ts';
+import { thaw } from './freezer.ts';
+import { releaseNetworkLock } from './network-lock.ts';
+import type { RuntimePaths } from './paths.ts';
+import { identify, isAlive } from './process-identity.ts';
+import type { ProcessIdentity } from './records.ts';
+
+/** What an operation that is under way leaves on disk, so that it can be undone if it is killed. */
+interface Owner {
+  process: ProcessIdentity;
+  /** Cgroups that it freezes. */
+  cgroups: string[];
+  /** Network namespaces in which CRIU may have locked the network. */
+  networks: string[];
+}
+
+/** A private folder for CRIU's images, for the time of one operation. */
+export interface Scratch {
+  readonly path: string;
+  /** Removes it and everything in it. */
+  close(): Promise<void>;
+}
+
+const ownerFile = 'owner.json';
+
+function scratchRoot(paths: RuntimePaths): string {
+  return join(paths.root, 'scratch');
+}
+
+/** @param owner What has to be set right when this process dies before `close`. */
+export async function openScratch(
+  paths: RuntimePaths,
+  owner: Omit<Owner, 'process'> = { cgroups: [], networks: [] },
+): Promise<Scratch> {
+  const path = join(scratchRoot(paths), randomBytes(16).toString('hex'));
+  await mkdir(path, { recursive: true, mode: privateDirectory });
+  const record: Owner = { ...owner, process: await identify(process.pid) };
+  await writeFileAtomic(join(path, ownerFile), new TextEncoder().encode(JSON.stringify(record)));
+  return {
+    path,
+    close: () => rm(path, { recursive: true, force: true }),
+  };
+}
+
+/**
+ * Sets right what operations of a process that was killed left behind: ends their crun and criu, lets frozen
+ * containers run again, gives their network back, removes their images. What belongs to a process that still
+ * lives is not touched.
+ */
+export async function recoverScratch(paths: RuntimePaths, log: (line: string) => void): Promise<void> {
+  const root = scratchRoot(paths);
+  for (const name of await readdir(root).catch(() => [])) {
+    const path = join(root, name);
+    try {
+      const owner = await readOwner(path);
+      if (owner !== undefined && (await isAlive(owner.process))) continue;
+      await endPrograms(path);
+      for (const cgroup of owner?.cgroups ?? []) await thaw(cgroup);
+      for (const network of owner?.networks ?? []) await releaseNetworkLock(network);
+      await rm(path, { recursive: true, force: true });
+      log(`cleaned up after a checkpoint or restore that was cut off (${path})`);
+    } catch (error) {
+      log(`cleaning up ${path}: ${messageOf(error)}`);
+    }
+  }
+}
+
+async function readOwner(path: string): Promise<Owner | undefined> {
+  try {
+    const owner = JSON.parse(await readFile(join(path, ownerFile), 'utf8')) as Owner;
+    return Array.isArray(owner.cgroups) && Array.isArray(owner.networks) ? owner : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Ends every runtime and criu that works in the folder, and waits until they are gone. */
+export async function endPrograms(path: string): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    const found = await programsIn(path);
+    if (found.length === 0) return;
+    for (const pid of found) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended by itself meanwhile.
+      }
+    }
+    await sleep(10);
+  }
+}
+
+async function programsIn(path: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const comm = (await readFile(`/proc/${name}/comm`, 'latin1').catch(() => '')).trim();
+    if (!/^(crun|runc|criu)/.test(comm)) continue;
+    if (await worksIn(name, path)) found.push(Number(name));
+  }
+  return found;
+}
+
+/** By its arguments (the runtime has the folder in them) or by a file it holds open (CRIU has no other trace). */
+async function worksIn(pid: string, path: string): Promise<boolean> {
+  const line = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
+  if (line.includes(path)) return true;
+  for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
+    const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '');
+    if (target.startsWith(path)) return true;
+  }
+  return false;
+}

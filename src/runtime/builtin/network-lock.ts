@@ -1,0 +1,44 @@
+import { runProgram } from './run-program.ts';
+
+/** The mark on CRIU's own packets: rules that carry it are CRIU's. */
+const mark = '0xc114';
+const chain = 'CRIU';
+
+/**
+ * Takes away the rules with which CRIU holds packets back while it saves connections. It does so itself, unless
+ * it is killed: then every packet of the pod is dropped for good, so whoever kills it must call this.
+ * @param network File of the network namespace; empty for our own.
+ */
+export async function releaseNetworkLock(network: string): Promise<void> {
+  for (const program of ['iptables', 'ip6tables']) {
+    const rules = await run(network, `${program}-save`, ['-t', 'filter']);
+    for (const rule of rules.split('\n')) {
+      if (!isLock(rule)) continue;
+      await run(network, program, ['-D', ...rule.slice('-A '.length).split(' ')]);
+    }
+    if (!rules.includes(`:${chain} `)) continue;
+    await run(network, program, ['-F', chain]);
+    await run(network, program, ['-X', chain]);
+  }
+  const tables = await run(network, 'nft', ['list', 'tables']);
+  for (const [, name = ''] of tables.matchAll(/^table inet (CRIU-\d+)$/gm)) {
+    await run(network, 'nft', ['delete', 'table', 'inet', name]);
+  }
+}
+
+function isLock(rule: string): boolean {
+  if (!rule.startsWith('-A ') || rule.startsWith(`-A ${chain} `)) return false;
+  return rule.endsWith(`-j ${chain}`) || rule.includes(mark);
+}
+
+/** Output of a program inside the namespace; empty where it fails, for what is not installed has locked nothing. */
+async function run(network: string, program: string, args: readonly string[]): Promise<string> {
+  const enter = network === '' ? [] : ['nsenter', `--net=${network}`];
+  const [file = '', ...rest] = [...enter, program, ...args];
+  try {
+    const result = await runProgram(file, rest, { timeoutMs: 10_000 });
+    return result.status === 0 ? result.stdout : '';
+  } catch {
+    return '';
+  }
+}
