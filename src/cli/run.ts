@@ -4,7 +4,7 @@ import { type Command, CommandError, type CommandTable, type Flags, UsageError }
 import { BrokenPipe, type Console } from './console.ts';
 import { type Found, findCommand, nameAt, rootCommand } from './find.ts';
 import { parseFlags } from './flags.ts';
-import { printable, printableLines } from './output/escape.ts';
+import { printable } from './output/escape.ts';
 
 /** Ended because whoever read the output went away; what a shell reports of a program that SIGPIPE ended. */
 const brokenPipeStatus = 141;
@@ -116,8 +116,8 @@ function checkCount({ command, path }: Found, count: number, args: readonly stri
 
 /** Says what went wrong on standard error. @returns the exit status. */
 async function report(error: unknown, { command }: Found, console: Console): Promise<number> {
-  console.out.flush();
-  console.err.write(`Error: ${await errorText(error)}\n`);
+  const { reportError } = await import('./report-error.ts');
+  reportError(error, console);
   if (error instanceof UnknownCommand) {
     const { suggestions } = await import('./suggest.ts');
     const meant = suggestions(error.typed, error.names);
@@ -125,20 +125,7 @@ async function report(error: unknown, { command }: Found, console: Console): Pro
     const suggestion = list === '' ? '' : `\nDid you mean this?\n${list}\n`;
     console.err.write(`${suggestion}Run '${error.path} --help' for usage.\n`);
   }
-  if (isCoded(error) && error.hint) console.err.write(`${printableLines(error.hint)}\n`);
-  if (console.env['STASIS_DEBUG'] && error instanceof Error) {
-    console.err.write(`${printableLines(error.stack ?? '')}\n`);
-  }
   return statusOf(error, command);
-}
-
-async function errorText(error: unknown): Promise<string> {
-  if (error instanceof CommandError) return printableLines(error.message);
-  if (isCoded(error)) return printable(error.message);
-  const { syscall, path } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
-  if (!syscall || !path) return printable(error instanceof Error ? error.message : String(error));
-  const { systemErrorText } = await import('../localfs/system-error.ts');
-  return printable(systemErrorText(error, syscall, path));
 }
 
 function statusOf(error: unknown, command: Command): number {

@@ -11,6 +11,7 @@ const flags = {
   },
   'show-pod-uid': { kind: 'bool', usage: 'Show Pod UID in output' },
   'show-pod-ip': { kind: 'bool', usage: 'Show Pod IP in output' },
+  format: { kind: 'enum', values: ['table', 'json'], usage: 'How to print FILEs: table or json' },
   'print-stats': { kind: 'bool', usage: 'Print checkpointing statistics if available' },
 } as const;
 
@@ -38,6 +39,11 @@ listed in a kubelet checkpoints directory, or in an archive that "extract" made 
     const { args, given } = invocation;
     if (args.length > 0 && given.has('target')) {
       throw new UsageError('give FILEs or --target, not both: they are different kinds of checkpoints');
+    }
+    if (args.length > 0) {
+      const { showFiles } = await import('../show-files.ts');
+      await showFiles(args, invocation.flags.format, invocation.console);
+      return 0;
     }
     const { showTarget } = await import('../show-target.ts');
     return showTarget(invocation);

@@ -5,6 +5,7 @@ import { printable } from '../output/escape.ts';
 export const uncordon = defineCommand({
   name: 'uncordon',
   short: 'Let a drained node take pods again',
+  examples: ['uncordon'],
   long: 'Continues the pods of a drained node from their checkpoints, and takes new ones again.',
   flags: daemonFlags,
   complete: 'none',

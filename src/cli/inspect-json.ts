@@ -1,0 +1,118 @@
+import type { Printable } from '../bytes/go-json.ts';
+import type { NetworkAddress } from '../checkpoint/identity.ts';
+import type { ProcessNode } from '../inspect/process-tree.ts';
+import type { Report } from '../inspect/report.ts';
+import { annotationTree, isJsonAnnotation } from './annotations.ts';
+
+type Members = Record<string, Printable>;
+
+/** A report under the names and in the order of checkpointctl's JSON; what it does not have is left out. */
+export function displayNode(report: Report, options: { metadata?: boolean } = {}): Members {
+  const { identity, sizes, statistics, processes } = report;
+  const { ip, mac } = addressesOf(report);
+  return {
+    container_name: identity.name,
+    image: identity.image,
+    id: identity.id,
+    runtime: identity.runtime,
+    created: identity.created,
+    checkpointed: identity.checkpointed,
+    engine: identity.engine,
+    ip: ip || undefined,
+    mac: mac || undefined,
+    networks: report.networks.length > 0 ? networkNodes(report.networks) : undefined,
+    checkpoint_size: {
+      total_size: sizes.images || undefined,
+      memory_pages_size: sizes.pages || undefined,
+      amd_gpu_memory_pages_size: sizes.gpuPages || undefined,
+      root_fs_diff_size: sizes.rootfsDiff || undefined,
+    },
+    statistics: statistics && {
+      freezing_time: statistics.freezingTime || undefined,
+      frozen_time: statistics.frozenTime || undefined,
+      memdump_time: statistics.memdumpTime || undefined,
+      memwrite_time: statistics.memwriteTime || undefined,
+      pages_scanned: statistics.pagesScanned || undefined,
+      pages_written: statistics.pagesWritten || undefined,
+    },
+    metadata: options.metadata ? metadataNode(report) : undefined,
+    process_tree: processes?.[0] && processNode(processes[0]),
+    // A tree that does not hang together has several roots; checkpointctl knows one.
+    other_process_trees: processes && processes.length > 1 ? processes.slice(1).map(processNode) : undefined,
+    mounts: report.mounts?.map(({ destination, type, source }) => ({ destination, type, source })),
+    problems:
+      report.problems.length > 0
+        ? report.problems.map(({ about, message }) => ({ about, message }))
+        : undefined,
+  };
+}
+
+/** All addresses and all MACs of a container, joined. */
+export function addressesOf({ identity, networks }: Report): { ip: string; mac: string } {
+  if (networks.length === 0) return { ip: identity.ip, mac: '' };
+  const distinct = (values: readonly string[]): string => [...new Set(values.filter(Boolean))].join(', ');
+  return {
+    ip: distinct(networks.map(({ address }) => address.replace(/\/\d+$/, ''))),
+    mac: distinct(networks.map(({ mac }) => mac)),
+  };
+}
+
+function networkNodes(addresses: readonly NetworkAddress[]): Printable {
+  return [...Map.groupBy(addresses, ({ network }) => network)].map(([name, inNetwork]) => ({
+    name,
+    interfaces: new Map(
+      [...Map.groupBy(inNetwork, (one) => one.interface)].map(([ifname, list]): [string, Printable] => {
+        // Of several subnets checkpointctl keeps the last.
+        const { address = '', mac = '', gateway = '' } = list.at(-1) ?? {};
+        return [ifname, { ip: address || undefined, mac: mac || undefined, gateway: gateway || undefined }];
+      }),
+    ),
+  }));
+}
+
+function metadataNode({ identity }: Report): Members {
+  const annotations = [...identity.annotations]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]): [string, Printable] => [
+      key,
+      isJsonAnnotation(key) ? (annotationTree(value) ?? value) : value,
+    ]);
+  return {
+    pod_name: identity.pod || undefined,
+    kubernetes_namespace: identity.namespace || undefined,
+    annotations: annotations.length > 0 ? new Map(annotations) : undefined,
+  };
+}
+
+/** Built from the leaves: a tree from outside may be deeper than calls may nest. */
+function processNode(root: ProcessNode): Printable {
+  const order = [root];
+  for (let at = 0; at < order.length; at++) order.push(...(order[at]?.children ?? []));
+  const nodes = new Map<ProcessNode, Members>();
+  for (const process of order.toReversed()) {
+    const children = process.children.map((child) => nodes.get(child) ?? {});
+    nodes.set(process, {
+      pid: process.pid,
+      command: process.comm,
+      cmdline: process.args && commandLine(process.args),
+      task_state: process.state === 'Alive' ? undefined : process.state,
+      environment_variables: process.environment && environmentOf(process.environment),
+      children: children.length > 0 ? children : undefined,
+    });
+  }
+  return nodes.get(root) ?? null;
+}
+
+/** Arguments as checkpointctl shows them: each followed by a space. */
+export function commandLine(args: readonly string[]): string {
+  return args.map((arg) => `${arg} `).join('');
+}
+
+function environmentOf(settings: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(
+    settings.map((setting): [string, string] => {
+      const at = setting.indexOf('=');
+      return at < 0 ? [setting, ''] : [setting.slice(0, at), setting.slice(at + 1)];
+    }),
+  );
+}
