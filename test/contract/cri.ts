@@ -46,11 +46,13 @@ type PodConfig = PodInit & {
 export class CriBench {
   readonly folder: string;
   readonly cri: CriUnderTest;
+  readonly #cgroupParent: string;
   #pods = 0;
 
-  constructor(cri: CriUnderTest, folder: string) {
+  constructor(cri: CriUnderTest, folder: string, cgroupParent = '') {
     this.cri = cri;
     this.folder = folder;
+    this.#cgroupParent = cgroupParent;
   }
 
   podConfig(more: PodInit = {}): PodConfig {
@@ -59,7 +61,10 @@ export class CriBench {
       metadata: { name: uid, uid, namespace: 'default', attempt: 0 },
       hostname: 'pod-host',
       logDirectory: join(this.folder, uid),
-      linux: { securityContext: { namespaceOptions: { pid: NamespaceMode.CONTAINER } } },
+      linux: {
+        cgroupParent: this.#cgroupParent,
+        securityContext: { namespaceOptions: { pid: NamespaceMode.CONTAINER } },
+      },
       ...more,
     };
   }

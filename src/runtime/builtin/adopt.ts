@@ -7,6 +7,7 @@ import { containerState } from './paths.ts';
 import { identify, readPidFile } from './process-identity.ts';
 import { type ContainerRecord, phaseOf } from './records.ts';
 import { releaseSandbox, sandboxLives } from './sandbox-lifecycle.ts';
+import { removeSandbox } from './sandbox-operations.ts';
 import { supervisorCgroup } from './supervisor.ts';
 
 /**
@@ -15,6 +16,9 @@ import { supervisorCgroup } from './supervisor.ts';
  * finished.
  */
 export async function adopt(machine: Machine): Promise<void> {
+  for (const sandbox of machine.sandboxes.all()) {
+    if (sandbox.making) await removeSandbox(machine, sandbox);
+  }
   for (const sandbox of machine.sandboxes.all()) {
     if (sandbox.state !== 'ready' || (await sandboxLives(sandbox))) continue;
     machine.log(`pod ${sandbox.id}: its namespaces are gone (a reboot?): it counts as stopped`);

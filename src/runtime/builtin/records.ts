@@ -20,6 +20,8 @@ export interface SandboxRecord {
   /** Program that runs the containers of this pod: `crun` or `runc`. */
   runtime: string;
   state: 'ready' | 'notready';
+  /** It is being made; one that a killed process left so is taken apart again. */
+  making?: boolean;
   createdAt: Nanoseconds;
   /** Files that hold the pod's own namespaces; without one, the node's is used. */
   namespaces: { network?: string; ipc?: string; uts?: string };

@@ -27,6 +27,7 @@ export function sandboxesMatching(machine: Machine, filter: PodFilter | undefine
   return machine.sandboxes.all().filter((record) => {
     const state = record.state === 'ready' ? PodSandboxState.SANDBOX_READY : PodSandboxState.SANDBOX_NOTREADY;
     return (
+      record.making !== true &&
       begins(record.id, filter?.id) &&
       (filter?.state === undefined || filter.state.state === state) &&
       labelled(record.config.labels, filter?.labelSelector)

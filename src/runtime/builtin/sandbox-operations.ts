@@ -29,12 +29,16 @@ export async function runSandbox(
   }
   const id = newId();
   const record: SandboxRecord = {
-    ...{ id, config, runtimeHandler: handler, runtime: runtime.name, state: 'ready', createdAt: now() },
-    ...{ namespaces: {}, cgroup: podCgroup(config, id) },
+    ...{ id, config, runtimeHandler: handler, runtime: runtime.name, createdAt: now() },
+    ...{ namespaces: {}, cgroup: podCgroup(config, id), state: 'notready', making: true },
   };
   await mkdir(sandboxDirectory(machine.paths, id), { recursive: true, mode: privateDirectory });
   try {
+    // Known before there is anything of it, so that whatever is made can be found again.
+    await machine.sandboxes.save(record);
     await makeSandbox(machine.paths, machine.cgroups, record, signal);
+    record.state = 'ready';
+    delete record.making;
     await machine.sandboxes.save(record);
   } catch (error) {
     await releaseSandbox(machine.paths, machine.cgroups, id, record.cgroup);
