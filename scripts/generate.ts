@@ -1,16 +1,18 @@
 /**
- * Generates `src/gen` from `proto`: one TypeScript file per schema file. With `--check` it writes nothing and
- * fails when what is committed is not what would be generated.
+ * Generates `src/gen` from `proto`, one TypeScript file per schema file, and `docs/cli` from the table of
+ * commands. With `--check` it writes nothing and fails when what is committed is not what would be generated.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { generateDocs } from './generate-docs.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const bin = join(root, 'node_modules/.bin');
 const proto = join(root, 'proto');
-const target = join(root, 'src/gen');
+/** Folders that hold generated files and nothing else. */
+const targets = ['src/gen', 'docs/cli'];
 
 /** Image formats become tables of fields, which load fast; everything else is spoken over gRPC. */
 const tables = ['criu'];
@@ -47,21 +49,34 @@ function differs(a: string, b: string): boolean {
   return !existsSync(a) || !existsSync(b) || !readFileSync(a).equals(readFileSync(b));
 }
 
-const scratch = mkdtempSync(join(tmpdir(), 'stasis-generate-'));
-try {
+function generateCode(into: string): void {
   const folders = readdirSync(proto).filter((folder) => files(join(proto, folder)).length > 0);
   const isTable = (folder: string): boolean => tables.includes(folder);
   const others = folders.filter((folder) => !isTable(folder));
-  generate(scratch, plain, folders.filter(isTable));
-  if (others.length > 0) generate(scratch, rpc, others);
-  const names = [...new Set([...files(scratch), ...files(target)])];
-  const stale = names.filter((name) => differs(join(scratch, name), join(target, name)));
-  if (!process.argv.includes('--check')) {
-    rmSync(target, { recursive: true, force: true });
-    cpSync(scratch, target, { recursive: true });
-    process.stdout.write(`generated ${files(target).length} files, ${stale.length} of them changed\n`);
-  } else if (stale.length > 0) {
-    process.stderr.write(`not what proto/ generates (run: npm run generate):\n${stale.join('\n')}\n`);
+  generate(into, plain, folders.filter(isTable));
+  if (others.length > 0) generate(into, rpc, others);
+}
+
+/** Compares or replaces one folder. @returns the files that are not what would be generated. */
+function settle(scratch: string, target: string, check: boolean): string[] {
+  const names = [...new Set([...files(join(scratch, target)), ...files(join(root, target))])];
+  const stale = names.filter((name) => differs(join(scratch, target, name), join(root, target, name)));
+  if (!check) {
+    rmSync(join(root, target), { recursive: true, force: true });
+    cpSync(join(scratch, target), join(root, target), { recursive: true });
+  }
+  return stale.map((name) => join(target, name));
+}
+
+const check = process.argv.includes('--check');
+const scratch = mkdtempSync(join(tmpdir(), 'stasis-generate-'));
+try {
+  generateCode(join(scratch, 'src/gen'));
+  await generateDocs(join(scratch, 'docs/cli'));
+  const stale = targets.flatMap((target) => settle(scratch, target, check));
+  if (!check) process.stdout.write(`generated; changed files: ${stale.join(' ') || 'none'}\n`);
+  else if (stale.length > 0) {
+    process.stderr.write(`not what would be generated (run: npm run generate):\n${stale.join('\n')}\n`);
     process.exitCode = 1;
   }
 } finally {
