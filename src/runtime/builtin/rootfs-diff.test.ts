@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { folderFor, needsRuntime } from '../../../test/runtime.ts';
+import { atEnd, folderFor, needsRuntime } from '../../../test/runtime.ts';
 import { writeTar } from '../../archive/tar-writer.ts';
 import { bytesSource } from '../../bytes/byte-source.ts';
 import { rootfsDirectories } from './paths.ts';
@@ -33,11 +33,9 @@ interface Mounted {
 
 /** A root file system over one layer, mounted until the test's end. */
 async function mounted(t: TestContext, layer: string): Promise<Mounted> {
-  const paths = { root: '', state: '' };
-  // Before the folder is removed: hooks run in the order in which they were given.
-  t.after(() => unmountRootfs(paths, id));
-  paths.root = folderFor(t, 'rootfs');
-  paths.state = join(paths.root, 'state');
+  const root = folderFor(t, 'rootfs');
+  const paths = { root, state: join(root, 'state') };
+  atEnd(t, () => unmountRootfs(paths, id));
   await mountRootfs(paths, id, [layer]);
   const record = { id, image: { layers: [layer] } } as unknown as ContainerRecord;
   return { paths, record, merged: rootfsDirectories(paths, id).merged };
