@@ -20,7 +20,7 @@ import { type OciRuntime, ociRuntime, type RuntimeName } from './oci-runtime.ts'
 import { exitDirectory, type RuntimePaths, runtimeState } from './paths.ts';
 import { RecordStore } from './record-store.ts';
 import type { SandboxRecord } from './records.ts';
-import { type ContainerRecord, decodeContainer, decodeSandbox, encodeRecord } from './records.ts';
+import { type ContainerRecord, decodeContainer, decodeSandbox, encodeRecord, phaseOf } from './records.ts';
 import { unmountRootfs } from './rootfs.ts';
 import { runtimePrograms } from './runtime-programs.ts';
 import { runtimeService } from './runtime-service.ts';
@@ -69,8 +69,11 @@ export async function createBuiltinRuntime(options: BuiltinRuntimeOptions): Prom
   try {
     const machine = await openMachine(paths, options);
     await adopt(machine);
-    const watcher = watchEnds(machine);
     const runtime = runtimeOver(machine);
+    const ready = machine.sandboxes.all().filter(({ state }) => state === 'ready');
+    const running = machine.containers.all().filter((record) => phaseOf(record) === 'running');
+    await options.hooks?.recover?.(runtime, ready, running);
+    const watcher = watchEnds(machine);
     return {
       runtime,
       routes(router) {

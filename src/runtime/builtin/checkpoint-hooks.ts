@@ -1,7 +1,12 @@
-import { CodedError } from '../../errors/coded-error.ts';
 import { checkpointContainer } from './checkpoint-container.ts';
-import type { CheckpointHooks } from './hooks.ts';
+import { checkpointPod } from './checkpoint-pod.ts';
+import { recoverScratch } from './checkpoint-scratch.ts';
+import { cgroupOf, isFrozen, thaw } from './freezer.ts';
+import type { BuiltinRuntime, CheckpointHooks } from './hooks.ts';
+import { holdPackets, release, releasePackets } from './packet-hold.ts';
+import type { ContainerRecord, SandboxRecord } from './records.ts';
 import { createFromArchive, dropImages, explainRestore } from './restore-container.ts';
+import { restorePod } from './restore-pod.ts';
 
 /** Checkpoint and restore with CRIU, for the built-in runtime. */
 export function checkpointHooks(): CheckpointHooks {
@@ -9,18 +14,44 @@ export function checkpointHooks(): CheckpointHooks {
     async checkpointContainer(runtime, request, signal) {
       await checkpointContainer(runtime, request, signal);
     },
-    async checkpointPod() {
-      throw new CodedError('unsupported', 'checkpoints of whole pods are not supported yet');
+    async checkpointPod(runtime, request, signal) {
+      await checkpointPod(runtime, request, signal);
     },
-    async restorePod() {
-      throw new CodedError('unsupported', 'checkpoints of whole pods are not supported yet');
-    },
+    restorePod,
     createFromArchive,
     async beforeRestore(runtime, container) {
-      return async (failed) => {
-        if (failed !== undefined) throw await explainRestore(runtime, container, failed);
-        await dropImages(runtime, container);
-      };
+      const sandbox = runtime.sandbox(container.sandboxId);
+      await holdPackets(runtime, sandbox);
+      return (failed) => afterRestore(runtime, sandbox, container, failed);
     },
+    recover,
   };
+}
+
+async function afterRestore(
+  runtime: BuiltinRuntime,
+  sandbox: SandboxRecord,
+  container: ContainerRecord,
+  failed: unknown,
+): Promise<void> {
+  await releasePackets(runtime, sandbox, container.id);
+  if (failed !== undefined) throw await explainRestore(runtime, container, failed);
+  await dropImages(runtime, container);
+}
+
+/** Undoes what a process that was killed in the middle of a checkpoint or restore left behind. */
+async function recover(
+  runtime: BuiltinRuntime,
+  sandboxes: readonly SandboxRecord[],
+  containers: readonly ContainerRecord[],
+): Promise<void> {
+  await recoverScratch(runtime.paths, runtime.log);
+  for (const { process, id } of containers) {
+    if (process === undefined) continue;
+    const cgroup = await cgroupOf(process.pid).catch(() => undefined);
+    if (cgroup === undefined || !cgroup.endsWith(id) || !(await isFrozen(cgroup))) continue;
+    await thaw(cgroup);
+    runtime.log(`container ${id} had been left frozen; it runs again`);
+  }
+  for (const sandbox of sandboxes) await release(sandbox);
 }

@@ -83,4 +83,15 @@ export interface CheckpointHooks {
     container: ContainerRecord,
     signal: AbortSignal,
   ): Promise<((failed?: unknown) => Promise<void>) | undefined>;
+  /**
+   * Called once when the runtime is opened, after containers were adopted: undoes what an earlier process left
+   * half done.
+   * @param sandboxes Those that are ready.
+   * @param containers Those that run.
+   */
+  recover?(
+    runtime: BuiltinRuntime,
+    sandboxes: readonly SandboxRecord[],
+    containers: readonly ContainerRecord[],
+  ): Promise<void>;
 }

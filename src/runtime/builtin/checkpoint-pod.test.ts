@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { TestNode } from '../../../test/checkpoint-node.ts';
+import { needsRuntime } from '../../../test/runtime.ts';
+
+for (const runtime of ['crun', 'runc'] as const) {
+  test(
+    `checkpointPod and restorePod keep a connection between two containers (${runtime})`,
+    needsRuntime,
+    async (t) => {
+      const node = await TestNode.start(t, { runtime });
+      const pod = await node.pod('talk');
+      const server = await node.run(pod, 'server', { args: ['server', '7000', '8'] });
+      const client = await node.run(pod, 'client', { args: ['client', '7000', '8'] });
+      await node.grows(pod, 'client', 2);
+
+      const outputPath = join(node.folder, 'talk');
+      mkdirSync(outputPath);
+      await node.cri.checkpointPod({ podSandboxId: pod.id, outputPath, containerIds: [server, client] });
+      assert.deepEqual(readdirSync(outputPath).sort(), [
+        'client.tar',
+        'pod.dump',
+        'pod.options',
+        'server.tar',
+      ]);
+      const cut = Number(await node.grows(pod, 'client', 2));
+
+      const config = node.podConfig('again');
+      const containerConfigs = ['server', 'client'].map((name) => node.config(name, {}));
+      const restored = await node.cri.restorePod({ checkpointPath: outputPath, config, containerConfigs });
+      assert.deepEqual(restored.restoredContainers.map(({ name }) => name).sort(), ['client', 'server']);
+      const inside = await node.cri.listContainers({ filter: { podSandboxId: restored.podSandboxId } });
+      assert.deepEqual(
+        inside.containers.map(({ state }) => state),
+        [0, 0],
+      );
+      for (const { containerId } of restored.restoredContainers)
+        await node.cri.startContainer({ containerId });
+      const went = Number(await node.grows({ config }, 'client', 3));
+      assert.ok(went > 0 && went < cut + 1_000, `it went on at ${went}, the old one was at ${cut}`);
+      // The old pod was not disturbed by any of it.
+      await node.grows(pod, 'client', 2);
+    },
+  );
+
+  test(`checkpointPod captures all containers at one moment (${runtime})`, needsRuntime, async (t) => {
+    const node = await TestNode.start(t, { runtime });
+    const volume = join(node.folder, 'volume');
+    mkdirSync(volume);
+    const mounts = [{ containerPath: '/data', hostPath: volume }];
+    const pod = await node.pod('count');
+    const writer = await node.run(pod, 'writer', { args: ['writer', '/dev/shm/number'], mounts });
+    const reader = await node.run(pod, 'reader', { args: ['reader', '/dev/shm/number'], mounts });
+    await node.grows(pod, 'reader', 3);
+    const outputPath = join(node.folder, 'count');
+    mkdirSync(outputPath);
+    await node.cri.checkpointPod({ podSandboxId: pod.id, outputPath, containerIds: [writer, reader] });
+    const cut = Number(await node.grows(pod, 'reader', 2));
+    await node.cri.stopPodSandbox({ podSandboxId: pod.id });
+
+    const config = node.podConfig('elsewhere');
+    const containerConfigs = ['writer', 'reader'].map((name) => node.config(name, { mounts }));
+    const restored = await node.cri.restorePod({ checkpointPath: outputPath, config, containerConfigs });
+    for (const { containerId } of restored.restoredContainers) await node.cri.startContainer({ containerId });
+    const went = Number(await node.grows({ config }, 'reader', 5));
+    assert.ok(went > 0 && went <= cut + 2_000, `${went} after ${cut}`);
+  });
+}
+
+test('checkpointPod refuses what the contract forbids and leaves nothing', needsRuntime, async (t) => {
+  const node = await TestNode.start(t);
+  const pod = await node.pod('one');
+  const other = await node.pod('two');
+  const id = await node.run(pod, 'a', { args: ['/bin/sleep', '1000'] });
+  const foreign = await node.run(other, 'b', { args: ['/bin/sleep', '1000'] });
+  const outputPath = join(node.folder, 'out');
+  mkdirSync(outputPath);
+  const call = (containerIds: string[], path = outputPath, options: Record<string, string> = {}) =>
+    node.cri.checkpointPod({ podSandboxId: pod.id, outputPath: path, containerIds, options });
+  await assert.rejects(call([]), /container_ids is empty/);
+  await assert.rejects(call([id, id]), /is given twice/);
+  await assert.rejects(call([foreign]), /is not one of pod/);
+  await assert.rejects(call([id], 'relative'), /not an absolute path/);
+  await assert.rejects(call([id], join(node.folder, 'nowhere')), /cannot be used/);
+  await assert.rejects(call([id], outputPath, { secret: 'x' }), /option "secret" is not supported/);
+  await assert.rejects(call([id], outputPath, { 'file-locks': 'maybe' }), /it can be true or false/);
+  writeFileSync(join(outputPath, 'mine'), '');
+  await assert.rejects(call([id]), /is not empty: mine is in it/);
+  assert.deepEqual(readdirSync(outputPath), ['mine']);
+});

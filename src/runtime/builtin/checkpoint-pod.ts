@@ -1,0 +1,176 @@
+import { readdir, rm, stat } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { toJson } from '@bufbuild/protobuf';
+import { podMemberNames } from '../../checkpoint/layout.ts';
+import { CodedError, messageOf } from '../../errors/coded-error.ts';
+import { type CheckpointPodRequest, PodSandboxConfigSchema } from '../../gen/cri/v1/api_pb.ts';
+import { writeFileAtomic } from '../../localfs/atomic-file.ts';
+import { writeArchive } from './checkpoint-archive.ts';
+import { type CaptureTarget, captureTogether } from './checkpoint-capture.ts';
+import {
+  type CheckpointReport,
+  defaultOptions,
+  defaultTimeoutMs,
+  describe,
+  reportOf,
+  targetOf,
+} from './checkpoint-container.ts';
+import { json } from './checkpoint-metadata.ts';
+import { openScratch } from './checkpoint-scratch.ts';
+import { criuFacts } from './criu.ts';
+import { Deadline } from './deadline.ts';
+import type { BuiltinRuntime } from './hooks.ts';
+import type { CriuOptions } from './oci-runtime.ts';
+import type { SandboxRecord } from './records.ts';
+
+/** The names by which callers may change what is captured. */
+const optionNames: Readonly<Record<string, keyof CriuOptions>> = {
+  'tcp-established': 'tcpEstablished',
+  'file-locks': 'fileLocks',
+  'ext-unix-sk': 'extUnixSk',
+  'shell-job': 'shellJob',
+};
+
+/**
+ * CRI's CheckpointPod: one archive for each of the given containers, `<container name>.tar`, all of the same
+ * moment, and `pod.dump` and `pod.options` that say how they belong together. All containers run again when this
+ * returns or throws; on failure nothing is left in the folder.
+ * @throws CodedError `invalid-argument` for what the contract forbids, and as `captureTogether` does.
+ */
+export async function checkpointPod(
+  runtime: BuiltinRuntime,
+  request: CheckpointPodRequest,
+  signal: AbortSignal,
+): Promise<CheckpointReport[]> {
+  const sandbox = runtime.sandbox(request.podSandboxId);
+  const options = criuOptions(request.options);
+  await checkOutput(request.outputPath);
+  const ids = await selected(runtime, sandbox, request.containerIds);
+  const name = sandbox.config.metadata?.name ?? sandbox.id;
+  const deadline = new Deadline(`checkpointing pod ${name}`, defaultTimeoutMs, signal);
+  await criuFacts('criu', deadline.call());
+  return exclusivelyAll(runtime, ids, async () => {
+    const targets: CaptureTarget[] = [];
+    for (const id of ids) targets.push(await targetOf(runtime, id));
+    const owner = { cgroups: targets.map(({ cgroup }) => cgroup), networks: [targets[0]?.network ?? ''] };
+    const scratch = await openScratch(runtime.paths, owner);
+    try {
+      return await captureInto(
+        runtime,
+        sandbox,
+        targets,
+        request.outputPath,
+        scratch.path,
+        options,
+        deadline,
+      );
+    } catch (error) {
+      for (const left of await readdir(request.outputPath)) {
+        await rm(join(request.outputPath, left), { force: true, recursive: true });
+      }
+      throw error;
+    } finally {
+      await scratch.close();
+    }
+  });
+}
+
+async function captureInto(
+  runtime: BuiltinRuntime,
+  sandbox: SandboxRecord,
+  targets: readonly CaptureTarget[],
+  output: string,
+  scratch: string,
+  options: CriuOptions,
+  deadline: Deadline,
+): Promise<CheckpointReport[]> {
+  const captured = await captureTogether(targets, scratch, options, deadline);
+  const reports: CheckpointReport[] = [];
+  const archives: Record<string, string> = {};
+  for (const each of captured) {
+    const name = each.target.container.config.metadata?.name ?? each.target.container.id;
+    archives[name] = `${name}.tar`;
+    const location = join(output, `${name}.tar`);
+    const written = await writeArchive(runtime.paths, each, location, options, deadline);
+    const report = reportOf(each, location, written);
+    runtime.log(describe(report));
+    reports.push(report);
+  }
+  const config = toJson(PodSandboxConfigSchema, sandbox.config, { useProtoFieldName: true });
+  await writeFileAtomic(join(output, podMemberNames.podDump), json(config));
+  const podOptions = { version: 1, containers: archives, annotations: { ...sandbox.config.annotations } };
+  await writeFileAtomic(join(output, podMemberNames.podOptions), json(podOptions));
+  return reports;
+}
+
+/** @throws CodedError `invalid-argument` for a key or a value that is not supported. */
+export function criuOptions(given: Readonly<Record<string, string>>): CriuOptions {
+  const options = { ...defaultOptions };
+  for (const [key, value] of Object.entries(given)) {
+    const name = Object.hasOwn(optionNames, key) ? optionNames[key] : undefined;
+    if (name === undefined) {
+      const known = Object.keys(optionNames).join(', ');
+      throw new CodedError('invalid-argument', `option ${JSON.stringify(key)} is not supported`, {
+        hint: `supported are ${known}`,
+      });
+    }
+    if (value !== 'true' && value !== 'false') {
+      throw new CodedError(
+        'invalid-argument',
+        `option ${key} is ${JSON.stringify(value)}; it can be true or false`,
+      );
+    }
+    options[name] = value === 'true';
+  }
+  return options;
+}
+
+/** An absolute path of a folder with nothing in it. */
+async function checkOutput(path: string): Promise<void> {
+  const what = `output_path ${JSON.stringify(path)}`;
+  if (!isAbsolute(path)) throw new CodedError('invalid-argument', `${what} is not an absolute path`);
+  const info = await stat(path).catch((error: unknown) => {
+    throw new CodedError('invalid-argument', `${what} cannot be used: ${messageOf(error)}`, { cause: error });
+  });
+  if (!info.isDirectory()) throw new CodedError('invalid-argument', `${what} is not a folder`);
+  const found = await readdir(path);
+  if (found.length > 0)
+    throw new CodedError('invalid-argument', `${what} is not empty: ${found[0]} is in it`);
+}
+
+async function selected(
+  runtime: BuiltinRuntime,
+  sandbox: SandboxRecord,
+  given: readonly string[],
+): Promise<string[]> {
+  if (given.length === 0) throw new CodedError('invalid-argument', 'container_ids is empty');
+  const ids: string[] = [];
+  const names = new Set<string>();
+  for (const one of given) {
+    const { id, sandboxId, config } = await runtime.container(one);
+    const name = config.metadata?.name ?? '';
+    if (sandboxId !== sandbox.id) {
+      throw new CodedError('invalid-argument', `container ${name} (${id}) is not one of pod ${sandbox.id}`);
+    }
+    if (ids.includes(id) || names.has(name)) {
+      throw new CodedError('invalid-argument', `container ${name} (${id}) is given twice`);
+    }
+    if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name)) {
+      throw new CodedError('invalid-argument', `${JSON.stringify(name)} cannot be the name of a file`);
+    }
+    ids.push(id);
+    names.add(name);
+  }
+  return ids;
+}
+
+/** Takes the turns of all containers, always in the same order, so that two callers cannot wait for each other. */
+async function exclusivelyAll<T>(
+  runtime: BuiltinRuntime,
+  ids: readonly string[],
+  work: () => Promise<T>,
+): Promise<T> {
+  const [first, ...rest] = [...ids].sort();
+  if (first === undefined) return work();
+  return runtime.exclusively(first, () => exclusivelyAll(runtime, rest, work));
+}
