@@ -24,6 +24,7 @@ import { PodDirectories } from '../pods/pod-directories.ts';
 import { PodRestores } from '../pods/pod-restores.ts';
 import { PodFiles } from '../pods/pod-store.ts';
 import { createBuiltinRuntime } from '../runtime/builtin/builtin-runtime.ts';
+import { checkpointHooks } from '../runtime/builtin/checkpoint-hooks.ts';
 import { createApp } from '../server/app.ts';
 import { listen } from '../server/https-server.ts';
 import { RequestLimits } from '../server/limits.ts';
@@ -57,6 +58,7 @@ export async function startDaemon(settings: Settings, version: string, log: Log)
     runtime: settings.ociRuntime,
     version,
     log: (line) => log('info', line, { from: 'runtime' }),
+    hooks: checkpointHooks(),
   });
   try {
     const transport = createRouterTransport((router) => runtime.routes(router));
