@@ -29,16 +29,17 @@ async function run(settings: Settings, ignored: readonly string[]): Promise<void
   const log = jsonLog((line) => process.stderr.write(line));
   if (ignored.length > 0) log('info', `settings of the kubelet without meaning here: ${ignored.join(', ')}`);
   const { startDaemon } = await import('./wiring.ts');
-  const daemon = await startDaemon(settings, productVersion(), log);
+  const starting = startDaemon(settings, productVersion(), log);
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) process.exit(1);
     stopping = true;
     log('info', `${signal}: stopping`);
-    daemon.close().then(() => process.exit(0), fail);
+    starting.then((daemon) => daemon.close()).then(() => process.exit(0), fail);
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  await starting;
 }
 
 try {

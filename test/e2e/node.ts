@@ -1,0 +1,167 @@
+/** A node for end-to-end tests: a real daemon process with folders of its own, and ways to ask and to hurt it. */
+import type { ChildProcess } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { StasisClient } from '../../src/api/client.ts';
+import type { ClientFile } from '../../src/api/client-file.ts';
+import type { ContainerSummary, PodSummary } from '../../src/api/stasis.ts';
+import { httpsSend } from '../../src/kube/https-send.ts';
+import { type Ended, project, runFor, startFor, until } from '../runtime.ts';
+
+export class TestNode {
+  readonly folder: string;
+  readonly #test: TestContext;
+  readonly #flags: readonly string[];
+  #daemon: ChildProcess | undefined;
+  #log = '';
+
+  /** @param folder of another node to share; one of its own where left out, which is gone after the test */
+  constructor(t: TestContext, flags: readonly string[] = [], folder?: string) {
+    this.#test = t;
+    this.folder = folder ?? mkdtempSync(join(tmpdir(), 'stasis-node-'));
+    this.#flags = flags;
+    mkdirSync(this.manifests, { recursive: true });
+    if (folder === undefined) t.after(() => this.#clear());
+  }
+
+  get root(): string {
+    return join(this.folder, 'root');
+  }
+
+  get manifests(): string {
+    return join(this.folder, 'manifests');
+  }
+
+  get checkpoints(): string {
+    return join(this.root, 'checkpoints');
+  }
+
+  /** Everything that its daemons have logged, JSON lines. */
+  get log(): string {
+    return this.#log;
+  }
+
+  async start(environment: Record<string, string> = {}): Promise<void> {
+    rmSync(join(this.root, 'stasis/client.json'), { force: true });
+    const child = startFor(
+      this.#test,
+      process.execPath,
+      [
+        join(project, 'src/daemon/main.ts'),
+        ...['--root-dir', this.root, '--manifests', this.manifests, '--address', '127.0.0.1', '--port', '0'],
+        ...['--runtime-root', join(this.folder, 'runtime'), '--runtime-state', join(this.folder, 'run')],
+        ...this.#flags,
+      ],
+      { env: { ...process.env, ...environment } },
+    );
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#log += text;
+    });
+    this.#daemon = child;
+    const over = () => child.exitCode !== null || child.signalCode !== null;
+    await until('the daemon serves', () => over() || existsSync(join(this.root, 'stasis/client.json')));
+    if (over()) throw new Error(`stasisd ended: ${this.#log}`);
+  }
+
+  /** Ends the daemon; its pods go on. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    const child = this.#daemon;
+    if (!child) return null;
+    this.#daemon = undefined;
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+    const ended = new Promise<number | null>((done) => child.once('exit', done));
+    child.kill(signal);
+    return ended;
+  }
+
+  /** Resolves when the daemon has ended by itself. */
+  async ended(): Promise<void> {
+    const child = this.#daemon;
+    await until('the daemon has ended', () => !child || child.exitCode !== null || child.signalCode !== null);
+    this.#daemon = undefined;
+  }
+
+  /** Ends every pod and removes everything, however the test ended. */
+  async #clear(): Promise<void> {
+    await this.stop('SIGKILL');
+    for (const file of readdirSync(this.manifests)) rmSync(join(this.manifests, file));
+    rmSync(join(this.checkpoints, 'checkpointed.pods'), { force: true });
+    await this.start();
+    await until('all pods are gone', async () => {
+      const pods = await this.pods();
+      for (const { namespace, name, source } of pods) {
+        if (source === 'checkpoint')
+          await this.client()
+            .deletePod(namespace, name, signal())
+            .catch(() => undefined);
+      }
+      return pods.length === 0;
+    });
+    await this.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  file(): ClientFile {
+    return JSON.parse(readFileSync(join(this.root, 'stasis/client.json'), 'utf8'));
+  }
+
+  client(): StasisClient {
+    const { server, token, certificate } = this.file();
+    return new StasisClient(httpsSend({ server, token, pinned: certificate }));
+  }
+
+  async pods(): Promise<PodSummary[]> {
+    return (await this.client().pods(signal())).items;
+  }
+
+  async pod(name: string): Promise<PodSummary | undefined> {
+    return (await this.pods()).find((pod) => pod.name === name);
+  }
+
+  /** The container once it runs, with at least so many restarts. */
+  running(pod: string, container: string, restarts = 0): Promise<ContainerSummary> {
+    return until(`${pod}/${container} runs`, async () => {
+      const found = (await this.pod(pod))?.containers.find(({ name }) => name === container);
+      return found?.state === 'running' && found.restarts >= restarts ? found : undefined;
+    });
+  }
+
+  manifest(name: string, text: string): void {
+    writeFileSync(join(this.manifests, `${name}.yaml`), text);
+  }
+
+  /** What a container has written to its standard output, all runs, without the log's own columns. */
+  output(pod: string, container: string): string[] {
+    const logs = join(this.root, 'pod-logs');
+    const folder = readdirSync(logs).find((name) => name.split('_')[1] === pod);
+    if (!folder) return [];
+    const files = readdirSync(join(logs, folder, container)).sort(
+      (a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10),
+    );
+    return files.flatMap((file) =>
+      readFileSync(join(logs, folder, container, file), 'utf8')
+        .split('\n')
+        .flatMap((line) => (line === '' ? [] : [line.split(' ').slice(3).join(' ')])),
+    );
+  }
+
+  /** The command line, as root of this node. */
+  stasis(...args: string[]): Promise<Ended> {
+    const command = ['--root-dir', this.root];
+    return runFor(this.#test, process.execPath, [join(project, 'bin/stasis.cjs'), ...args, ...command]);
+  }
+}
+
+export function signal(): AbortSignal {
+  return AbortSignal.timeout(120_000);
+}
