@@ -57,7 +57,8 @@ async function everyDevice(folder: string): Promise<OciDevice[]> {
     const path = join(folder, entry.name);
     if (folder === '/dev' && ownEntries.has(entry.name)) continue;
     if (entry.isDirectory()) found.push(...(await everyDevice(path)));
-    else if (entry.isCharacterDevice() || entry.isBlockDevice()) {
+    else if (!entry.isSymbolicLink()) {
+      // Asked for itself: where a device is mounted on a file, the listing says that it is a file.
       const device = describe(path, await lstat(path));
       if (device) found.push(device);
     }

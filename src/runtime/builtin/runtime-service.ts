@@ -1,7 +1,7 @@
+import { create } from '@bufbuild/protobuf';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { CodedError } from '../../errors/coded-error.ts';
-import type { RuntimeService } from '../../gen/cri/v1/api_pb.ts';
-import { CgroupDriver } from '../../gen/cri/v1/api_pb.ts';
+import { CgroupDriver, LinuxContainerConfigSchema, type RuntimeService } from '../../gen/cri/v1/api_pb.ts';
 import { containerAnswer, containerStatusAnswer, sandboxAnswer, sandboxStatusAnswer } from './answers.ts';
 import { refresh } from './container-end.ts';
 import { createContainer, removeContainer, startContainer, stopContainer } from './container-lifecycle.ts';
@@ -139,6 +139,8 @@ function containerMethods(machine: Machine, runtime: BuiltinRuntime) {
         }
         for (const note of notes) machine.log(`container ${record.id}: ${note}`);
         record.notes = notes;
+        record.config.linux ??= create(LinuxContainerConfigSchema);
+        if (linux !== undefined) record.config.linux.resources = linux;
         await machine.containers.save(record);
       });
       return {};

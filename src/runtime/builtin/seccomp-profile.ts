@@ -40,13 +40,19 @@ const refused: Readonly<Record<string, readonly string[]>> = {
 
 const errnoNotPermitted = 1;
 
+/** With those of older programs that the processor also runs, or a filter would be a door to step around. */
+const architectures: Readonly<Record<string, readonly string[]>> = {
+  x64: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32'],
+  arm64: ['SCMP_ARCH_AARCH64', 'SCMP_ARCH_ARM'],
+};
+
 function defaultProfile(capabilities: ReadonlySet<string>): unknown {
   const names = Object.entries(refused).flatMap(([name, calls]) =>
     name !== '' && capabilities.has(`CAP_${name}`) ? [] : calls,
   );
   return {
     defaultAction: 'SCMP_ACT_ALLOW',
-    architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32'],
+    architectures: architectures[process.arch] ?? [],
     syscalls: [{ names, action: 'SCMP_ACT_ERRNO', errnoRet: errnoNotPermitted }],
   };
 }
