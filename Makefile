@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # Reading the system's certificates at each start costs Node 60 ms; nothing here talks to the outside.
 unexport NODE_EXTRA_CA_CERTS
 
-.PHONY: help deps runtime build check generate test clean
+.PHONY: help deps runtime build check generate test demo bench fuzz clean
 
 help: ## these lines
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,18 @@ generate: deps ## src/gen from proto
 # All tests: `make test`. Some: `make test TESTS=src/archive/*.test.ts ARGS=--test-name-pattern=zstd`
 test: deps runtime build ## every test, with real container runtimes
 	@scripts/test $(ARGS) $(TESTS)
+
+demo: deps runtime build ## checkpoints moved from one node to another, told as a story
+	@scripts/demo
+
+bench: deps runtime build ## against the tools of today, side by side (SIZES="1 100" for less than 1 GiB)
+	@scripts/bench $(SIZES)
+
+# Each fuzz test goes on for this many seconds; in `make test` it takes a few.
+SECONDS_EACH := 60
+
+fuzz: deps runtime ## every parser against broken input, a minute each
+	@STASIS_FUZZ_SECONDS=$(SECONDS_EACH) scripts/test --test-name-pattern=^fuzz $(ARGS)
 
 clean: ## everything that was built or installed here
 	@scripts/runtime-root clean

@@ -13,7 +13,7 @@ packages=(
   # what runs inside containers, and what compiles small test programs
   busybox-static redis-server redis-tools gcc libc6-dev
   # what tests and scripts call
-  ca-certificates mount jq curl openssl procps strace netcat-openbsd zstd xz-utils bzip2
+  ca-certificates mount jq curl openssl procps strace netcat-openbsd zstd xz-utils bzip2 time
   # shells whose completion is tested, and a reader of man pages
   zsh fish mandoc
 )
