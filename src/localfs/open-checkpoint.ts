@@ -5,11 +5,9 @@ import { type ArchiveLimits, defaultLimits } from '../archive/limits.ts';
 import type { ByteSource } from '../bytes/byte-source.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { openArchive } from '../checkpoint/from-archive.ts';
-import { imageLayer, layoutFile } from '../oci/checkpoint-layer.ts';
-import { codec } from './codec.ts';
-import { directoryCheckpoint } from './directory-checkpoint.ts';
+import { layoutFile } from '../oci/layout-names.ts';
 import { openFileSource } from './file-source.ts';
-import { spool } from './spool.ts';
+import { lateCodec as codec } from './late-codec.ts';
 
 export interface OpenOptions {
   limits?: ArchiveLimits;
@@ -29,6 +27,7 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
     return fromSource(await standardInput(limits, signal), 'standard input', options);
   }
   if (!(await stat(path)).isDirectory()) return fromSource(await openFileSource(path), path, options);
+  const { directoryCheckpoint } = await import('./directory-checkpoint.ts');
   const directory = directoryCheckpoint(path, limits);
   if (!(await isFile(join(path, layoutFile)))) return directory;
   return fromImage(directory, options);
@@ -49,6 +48,7 @@ async function fromSource(source: ByteSource, origin: string, options: OpenOptio
 
 /** @param layout owned from here on: closed with what is returned. */
 async function fromImage(layout: Checkpoint, { limits = defaultLimits, signal, image }: OpenOptions) {
+  const { imageLayer } = await import('../oci/checkpoint-layer.ts');
   const layer = await imageLayer(layout, image, signal);
   const blob = await layer.open(signal);
   const source: ByteSource = {
@@ -70,7 +70,8 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 /** Standard input at random: the file itself where it is one, else what comes through the pipe. */
-function standardInput(limits: ArchiveLimits, signal?: AbortSignal): Promise<ByteSource> {
+async function standardInput(limits: ArchiveLimits, signal?: AbortSignal): Promise<ByteSource> {
   if (fstatSync(0).isFile()) return openFileSource('/dev/stdin');
+  const { spool } = await import('./spool.ts');
   return spool(process.stdin, { origin: 'standard input', limit: limits.totalBytes, signal });
 }

@@ -1,7 +1,7 @@
 import type { ByteSource } from '../bytes/byte-source.ts';
 import { utf8 } from '../bytes/text.ts';
-import { blobName, indexFile, layoutFile } from './checkpoint-layer.ts';
 import { type Annotations, type Descriptor, mediaTypes } from './descriptor.ts';
+import { blobName, indexFile, layoutFile } from './layout-names.ts';
 
 /** The one layer of an image: a tar, packed or not. */
 export interface LayerBlob {
