@@ -13,5 +13,6 @@ export const commands: CommandTable = {
   list: async () => (await import('./commands/list.ts')).list,
   restore: async () => (await import('./commands/restore.ts')).restore,
   show: async () => (await import('./commands/show.ts')).show,
+  state: async () => (await import('./commands/state.ts')).state,
   uncordon: async () => (await import('./commands/uncordon.ts')).uncordon,
 };

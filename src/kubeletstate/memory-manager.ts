@@ -52,6 +52,7 @@ const fileV2 = struct('state.MemoryManagerCheckpoint', {
   Checksum: sum,
 });
 
+export type MemoryTable = ValueOf<typeof memoryTable>;
 export type MemoryBlock = ValueOf<typeof block>;
 export type MemoryManagerV1 = ValueOf<typeof fileV1>;
 export type MemoryManagerState = ValueOf<typeof fileV2>;

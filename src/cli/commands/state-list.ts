@@ -1,0 +1,45 @@
+import { defineCommand } from '../command.ts';
+import { tabTable } from '../output/tab-table.ts';
+import { examineOptions, outputFlag, targetFlags, targetsOf } from '../state/flags.ts';
+import { shortMinors, writeData } from '../state/render.ts';
+
+export const stateList = defineCommand({
+  name: 'list',
+  operands: '[PATH...]',
+  short: 'List state files with their kinds and versions',
+  examples: ['state list', 'state list /mnt/copied-root -o json'],
+  flags: { ...targetFlags, output: outputFlag },
+  args: {},
+  complete: 'files',
+  async run({ flags, args, console }) {
+    const { examine } = await import('../state/examine.ts');
+    const { targets } = targetsOf({ ...flags, offline: true }, args);
+    const options = await examineOptions(flags, false);
+    const files = (await Promise.all(targets.map((target) => examine(target, options)))).flat();
+    const rows = files.map(({ file, kind, content, report }) => ({
+      path: file.path,
+      kind: report.kind,
+      version: report.version,
+      title: kind?.title ?? '',
+      size: content?.bytes.length ?? null,
+      modified: content ? new Date(content.modified).toISOString() : null,
+      valid: report.valid,
+      acceptedBy: report.acceptedBy,
+    }));
+    if (flags.output !== 'table') return writeData(console, flags.output, rows);
+    console.out.write(
+      tabTable(
+        ['File', 'Kind', 'Version', 'Size', 'Modified', 'Valid', 'Accepted by'],
+        rows.map((row) => [
+          row.path,
+          row.kind,
+          row.version ?? '-',
+          String(row.size ?? '-'),
+          row.modified ?? '-',
+          row.valid ? 'yes' : 'NO',
+          row.acceptedBy.length > 0 ? shortMinors(row.acceptedBy) : '-',
+        ]),
+      ),
+    );
+  },
+});

@@ -1,0 +1,55 @@
+import { CommandError, defineCommand } from '../command.ts';
+import { printable } from '../output/escape.ts';
+import { examineOptions, targetFlags, targetsOf } from '../state/flags.ts';
+import { shortMinors } from '../state/render.ts';
+
+export const stateWatch = defineCommand({
+  name: 'watch',
+  operands: '[PATH]',
+  short: 'Follow state files: one line for each change, and whether it is good',
+  long: `Follow state files: one line for each file at first and for each change, and whether it is good. With --keep the
+good states are kept as generations that diff and repair go back to. Ends at a signal.`,
+  examples: ['state watch', 'state watch --keep 10'],
+  flags: {
+    ...targetFlags,
+    output: {
+      kind: 'enum',
+      short: 'o',
+      values: ['table', 'json'],
+      usage: 'output `format`: table or json (a line each)',
+    },
+    keep: { kind: 'uint32', usage: 'keep this many good `generations` of each file' },
+  },
+  args: { max: 1 },
+  complete: 'files',
+  async run({ flags, args, console }) {
+    const { watchState } = await import('../state/watch-state.ts');
+    const { targets, onNode } = targetsOf(flags, args);
+    const target = targets[0];
+    if (target === undefined) throw new CommandError('nothing to watch');
+    const options = await examineOptions(flags, onNode);
+    for await (const { examined, removed } of watchState(target, options, {
+      keep: flags.keep,
+      signal: console.signal,
+    })) {
+      const { report } = examined;
+      const time = console.now().toISOString();
+      if (flags.output === 'json') {
+        const text = JSON.stringify({ time, removed, ...report }, (_, value) =>
+          typeof value === 'bigint' ? String(value) : value,
+        );
+        console.out.write(`${text}\n`);
+      } else {
+        const state = report.valid ? `valid, accepted by ${shortMinors(report.acceptedBy)}` : 'NOT VALID';
+        const findings = report.findings
+          .filter((each) => each.severity !== 'info')
+          .map((each) => each.message);
+        const line = removed
+          ? 'removed'
+          : [`${report.kind} ${report.version ?? '-'} ${state}`, ...findings].join('; ');
+        console.out.write(`${time} ${printable(report.path)}: ${printable(line)}\n`);
+      }
+      console.out.flush();
+    }
+  },
+});

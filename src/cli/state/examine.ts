@@ -1,0 +1,373 @@
+import { encodeAs, type Seen } from '../../checkpointmanager/define.ts';
+import { decodeJson } from '../../checkpointmanager/go-json.ts';
+import { any, map, string } from '../../checkpointmanager/go-type.ts';
+import { CodedError, isCoded, messageOf } from '../../errors/coded-error.ts';
+import type { Finding } from '../../kubeletstate/finding.ts';
+import { kindByPath, kindsByMembers } from '../../kubeletstate/known-files.ts';
+import type { NodeFacts } from '../../kubeletstate/node-facts.ts';
+import { reviewContent, reviewTogether } from '../../kubeletstate/review.ts';
+import {
+  acceptedBy,
+  formatMinors,
+  inspectState,
+  judge,
+  newestMinor,
+  type StateKind,
+} from '../../kubeletstate/state-kind.ts';
+import {
+  findStateFiles,
+  readStateFile,
+  type StateFile,
+  type StateFileContent,
+} from '../../localfs/state-files.ts';
+
+/** What `verify` says of a file. The JSON output has these members in this order. */
+export interface StateReport {
+  path: string;
+  kind: string;
+  version: string | null;
+  stored: bigint | null;
+  computed: bigint | null;
+  valid: boolean;
+  /** `1.31` and so on. */
+  acceptedBy: string[];
+  /** `starts`, or the error that the kubelet prints. */
+  kubelet: string;
+  findings: Finding[];
+}
+
+/** A file with everything that is known about it. */
+export interface Examined {
+  file: StateFile;
+  content: StateFileContent | undefined;
+  kind: StateKind | undefined;
+  /** The version it is, with its value; the nearest one when it is none. */
+  seen: Seen | undefined;
+  /** Its content in the latest version, when it is valid. */
+  value: unknown;
+  unreadable: boolean;
+  report: StateReport;
+}
+
+export interface ExamineOptions {
+  facts: NodeFacts;
+  /** The Kubernetes minor whose kubelet is asked about; the newest that accepts a file when left out. */
+  minor?: number;
+  gates: ReadonlySet<string>;
+  /** The node's own files: also mode and owner are looked at. */
+  onNode: boolean;
+}
+
+/** Everything about the state files at `target`, each by itself and then together. */
+export async function examine(target: string, options: ExamineOptions): Promise<Examined[]> {
+  const files = await findStateFiles(target);
+  const examined: Examined[] = [];
+  for (const file of files) examined.push(await examineFile(file, options));
+  const readable = examined.flatMap(({ file, kind, value }) =>
+    kind && value !== undefined ? [{ path: file.path, kind: kind.kind, value }] : [],
+  );
+  for (const [path, findings] of reviewTogether(readable)) {
+    examined.find((each) => each.file.path === path)?.report.findings.push(...findings);
+  }
+  return examined;
+}
+
+export async function examineFile(file: StateFile, options: ExamineOptions): Promise<Examined> {
+  let content: StateFileContent;
+  try {
+    content = await readStateFile(file.path);
+  } catch (error) {
+    return unreadable(file, undefined, messageOf(error), kindByPath(file.path)?.kind?.kind);
+  }
+  return examineContent(file, content, options);
+}
+
+/** {@link examineFile} of a file that has been read. */
+export function examineContent(
+  file: StateFile,
+  content: StateFileContent,
+  options: ExamineOptions,
+): Examined {
+  const known = kindByPath(file.path);
+  if (known && !known.kind) return plain(file, content);
+  const candidates = known?.kind ? [known.kind] : byMembers(content.bytes);
+  if (candidates.length === 0) {
+    return unreadable(file, content, 'it is no state file that is known here', undefined);
+  }
+  const tried = candidates.map((kind) => ({ kind, all: inspectState(kind, content.bytes) }));
+  const { kind, all } = tried.find((each) => each.all.some((seen) => seen.valid)) ?? tried[0] ?? raise();
+  return describe(file, content, kind, all, options);
+}
+
+function describe(
+  file: StateFile,
+  content: StateFileContent,
+  kind: StateKind,
+  all: readonly Seen[],
+  options: ExamineOptions,
+): Examined {
+  const seen = likeliest(kind, all, content.bytes);
+  const gates = new Set(options.gates);
+  const gated = kind.written.find((each) => each.version === seen.version)?.gate;
+  // Whoever wrote it had the gate on; without other knowledge that is what the next kubelet has, too.
+  if (gated && seen.valid && options.facts.config === undefined) gates.add(gated);
+  const minors = acceptedBy(kind, all, gates);
+  const minor = options.minor ?? minors.at(-1) ?? Math.min(kind.minors[1], newestMinor);
+  const findings: Finding[] = [...checksumFindings(kind, seen, content.bytes, gates)];
+  if (options.onNode) findings.push(...modeFindings(content));
+  let value: unknown;
+  if (seen.valid) {
+    value = migrated(kind, seen, findings);
+    if (value !== undefined)
+      findings.push(...reviewContent({ path: file.path, kind: kind.kind, value }, options.facts));
+  }
+  const report: StateReport = {
+    path: file.path,
+    kind: kind.kind,
+    version: seen.file === undefined ? null : seen.version,
+    stored: seen.stored ?? null,
+    computed: seen.computed ?? null,
+    valid: seen.valid,
+    acceptedBy: minors.map((each) => `1.${each}`),
+    kubelet: kubeletSays(kind, all, minor, gates, file.path, findings),
+    findings,
+  };
+  return { file, content, kind, seen, value, unreadable: seen.file === undefined, report };
+}
+
+function kubeletSays(
+  kind: StateKind,
+  all: readonly Seen[],
+  minor: number,
+  gates: ReadonlySet<string>,
+  path: string,
+  findings: Finding[],
+): string {
+  if (minor < kind.minors[0] || minor > kind.minors[1]) {
+    findings.push({
+      severity: 'info',
+      code: 'not-read',
+      message: `Kubernetes 1.${minor} does not read this file; ${formatMinors([...range(kind.minors)])} do`,
+    });
+    return 'starts';
+  }
+  const verdict = judge(kind, all, minor, { path, gates });
+  if (!verdict.accepted) {
+    if (!verdict.starts) return verdict.message ?? '';
+    findings.push({
+      severity: 'info',
+      code: 'skipped',
+      message: `Kubernetes 1.${minor} prints: ${verdict.message}`,
+    });
+    return 'starts';
+  }
+  const stopping = findings.find((each) => each.unrestorable !== undefined || each.fatal !== undefined);
+  if (!stopping) return 'starts';
+  return stopping.fatal ?? kind.failure(minor, stopping.unrestorable ?? '', path).message;
+}
+
+function range([from, to]: readonly [number, number]): number[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+}
+
+/** The version that the file is: of the valid ones the newest that would be written as it stands. */
+function likeliest(kind: StateKind, all: readonly Seen[], bytes: Uint8Array): Seen {
+  const valid = all.filter((seen) => seen.valid);
+  const same = valid.find((seen) => firstDifference(kind, seen, bytes) === undefined);
+  const decoded = all.filter((seen) => seen.value !== undefined);
+  const alike = decoded.find((seen) => firstDifference(kind, seen, bytes, true) === undefined);
+  return (
+    same ??
+    valid[0] ??
+    alike ??
+    decoded[0] ??
+    all.find((seen) => seen.file !== undefined) ??
+    all[0] ??
+    raise()
+  );
+}
+
+/** Offset of the first byte in which the file differs from how the kubelet writes the same content. */
+function firstDifference(
+  kind: StateKind,
+  seen: Seen,
+  bytes: Uint8Array,
+  withoutChecksum = false,
+): number | undefined {
+  const version = kind.definition.version(seen.version);
+  let written: Uint8Array;
+  try {
+    written = encodeAs(version, seen.value);
+  } catch (error) {
+    if (isCoded(error, 'unsupported')) return undefined;
+    throw error;
+  }
+  const end = withoutChecksum ? written.lastIndexOf(0x2c) : Math.max(written.length, bytes.length);
+  for (let at = 0; at < end; at++) if (written[at] !== bytes[at]) return at;
+  return undefined;
+}
+
+function checksumFindings(
+  kind: StateKind,
+  seen: Seen,
+  bytes: Uint8Array,
+  gates: ReadonlySet<string>,
+): Finding[] {
+  if (seen.error) {
+    const unsupported = seen.error.code === 'unsupported';
+    return [
+      {
+        severity: unsupported ? 'warning' : 'error',
+        code: seen.file === undefined ? 'undecodable' : unsupported ? 'not-verifiable' : 'checksum',
+        message:
+          seen.computed === undefined || seen.computed === seen.stored
+            ? seen.error.message
+            : `the file says ${seen.stored}, its content gives ${seen.computed}`,
+        ...(unsupported
+          ? {}
+          : {
+              hint: 'stasis state diff shows what changed since the last good generation; stasis state repair',
+            }),
+      },
+    ];
+  }
+  const findings: Finding[] = [];
+  const at = firstDifference(kind, seen, bytes);
+  if (at !== undefined) {
+    findings.push({
+      severity: 'warning',
+      code: 'not-as-written',
+      message: `the checksum fits, but no kubelet writes it like this: byte ${at} differs`,
+    });
+  }
+  const gate = kind.written.find((each) => each.version === seen.version)?.gate;
+  if (gate) {
+    const off = gates.has(gate) ? '' : ', which is off in the kubelet’s configuration';
+    findings.push({
+      severity: 'info',
+      code: 'gate',
+      message: `only read with the feature gate ${gate}${off}`,
+    });
+  }
+  if (seen.stored === 0n && seen.computed !== 0n) {
+    findings.push({
+      severity: 'info',
+      code: 'no-checksum',
+      message: 'it has no checksum; the kubelet takes it unseen',
+    });
+  }
+  return findings;
+}
+
+function modeFindings({ mode, uid }: StateFileContent): Finding[] {
+  const findings: Finding[] = [];
+  if (mode !== 0o600) {
+    findings.push({
+      severity: 'warning',
+      code: 'mode',
+      message: `its mode is 0${mode.toString(8)}; the kubelet writes 0600`,
+      hint: 'chmod 600',
+    });
+  }
+  if (uid !== 0) {
+    findings.push({
+      severity: 'warning',
+      code: 'owner',
+      message: `it belongs to user ${uid}: a kubelet that is not that user fails with permission denied`,
+      hint: 'chown root:root',
+    });
+  }
+  return findings;
+}
+
+function migrated(kind: StateKind, seen: Seen, findings: Finding[]): unknown {
+  try {
+    return kind.definition.migrate(seen.value, seen.version, kind.definition.latest.version).value;
+  } catch (error) {
+    if (!isCoded(error)) throw error;
+    findings.push({
+      severity: 'info',
+      code: 'not-migratable',
+      message: error.message,
+      ...(error.hint ? { hint: error.hint } : {}),
+    });
+    return undefined;
+  }
+}
+
+function byMembers(bytes: Uint8Array): readonly StateKind[] {
+  try {
+    const members = decodeJson(map(string, any), bytes) ?? new Map();
+    const types = [...members].map(([name, value]): [string, string] => [name, jsonType(value?.of)]);
+    return kindsByMembers(new Map(types));
+  } catch (error) {
+    if (isCoded(error)) return [];
+    throw error;
+  }
+}
+
+function jsonType(value: unknown): string {
+  if (value instanceof Map) return 'object';
+  return Array.isArray(value) ? 'array' : typeof value;
+}
+
+/** A file without a checksum: whether it is JSON is all that can be said. */
+function plain(file: StateFile, content: StateFileContent): Examined {
+  let message: string | undefined;
+  try {
+    decodeJson(any, content.bytes);
+  } catch (error) {
+    message = messageOf(error);
+  }
+  const report: StateReport = {
+    path: file.path,
+    kind: 'plain-json',
+    version: null,
+    stored: null,
+    computed: null,
+    valid: message === undefined,
+    acceptedBy: [],
+    kubelet: 'starts',
+    findings: message === undefined ? [] : [{ severity: 'error', code: 'undecodable', message }],
+  };
+  return {
+    file,
+    content,
+    kind: undefined,
+    seen: undefined,
+    value: undefined,
+    unreadable: message !== undefined,
+    report,
+  };
+}
+
+function unreadable(
+  file: StateFile,
+  content: StateFileContent | undefined,
+  message: string,
+  kind = 'unknown',
+): Examined {
+  const failure = kindByPath(file.path)?.kind?.failure(newestMinor, message, file.path);
+  const report: StateReport = {
+    path: file.path,
+    kind,
+    version: null,
+    stored: null,
+    computed: null,
+    valid: false,
+    acceptedBy: [],
+    kubelet: failure && !failure.starts ? failure.message : 'starts',
+    findings: [{ severity: 'error', code: 'unreadable', message }],
+  };
+  return { file, content, kind: undefined, seen: undefined, value: undefined, unreadable: true, report };
+}
+
+function raise(): never {
+  throw new CodedError('internal', 'a kind of state file without versions');
+}
+
+/** Gates as they are written on command lines: `A=true,B=false`. */
+export function parseGates(text: string): Set<string> {
+  const on = text.split(',').filter((each) => /^[A-Za-z]+=true$/.test(each));
+  return new Set(on.map((each) => each.slice(0, each.indexOf('='))));
+}

@@ -1,0 +1,60 @@
+import { inspectState, judge, type StateKind, within } from '../../kubeletstate/state-kind.ts';
+import type { Examined } from './examine.ts';
+import { planConversion } from './plan-conversion.ts';
+
+/** What happens to a file when the kubelet changes from one minor to another. */
+export interface Foreseen {
+  path: string;
+  kind: string;
+  version: string | null;
+  now: 'accepted' | 'refused' | 'not read';
+  next: 'accepted' | 'refused' | 'not read';
+  /** The next kubelet starts with the file as it is. */
+  starts: boolean;
+  /** What the next kubelet prints about it. */
+  message: string | null;
+  /** What a conversion cannot keep. */
+  lost: string[];
+  /** `nothing`, `convert` or `reset`, with the command line. */
+  action: string;
+}
+
+export function foresee(examined: Examined, from: number, to: number, gates: ReadonlySet<string>): Foreseen {
+  const { file, kind, content, report } = examined;
+  const all = kind && content ? inspectState(kind, content.bytes) : [];
+  const at = (minor: number): { state: Foreseen['now']; starts: boolean; message: string | null } => {
+    if (!kind || !within(minor, kind.minors)) return { state: 'not read', starts: true, message: null };
+    const verdict = judge(kind, all, minor, { path: file.path, gates });
+    return {
+      state: verdict.accepted ? 'accepted' : 'refused',
+      starts: verdict.starts,
+      message: verdict.message ?? null,
+    };
+  };
+  const now = at(from);
+  const next = at(to);
+  const plan = planConversion(examined, to, gates);
+  const needed = next.state === 'refused' || (next.state === 'not read' && moved(kind, from, to));
+  let action = 'nothing';
+  if (needed)
+    action = plan.problem
+      ? `reset, on a drained node (${plan.problem})`
+      : `stasis state convert --to 1.${to} --write`;
+  return {
+    path: file.path,
+    kind: report.kind,
+    version: report.version,
+    now: now.state,
+    next: next.state,
+    starts: next.starts,
+    message: next.message,
+    lost: needed ? plan.lost : [],
+    action,
+  };
+}
+
+/** The pods' allocation has another file name on the other side of 1.33: left alone, it would be forgotten. */
+function moved(kind: StateKind | undefined, from: number, to: number): boolean {
+  const allocation = kind?.kind === 'pod-status' || kind?.kind === 'pod-allocation';
+  return allocation && from < 33 !== to < 33;
+}

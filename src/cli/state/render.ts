@@ -1,0 +1,68 @@
+import type { Console } from '../console.ts';
+import { printable } from '../output/escape.ts';
+import { tabTable } from '../output/tab-table.ts';
+import type { StateReport } from './examine.ts';
+
+export type Format = 'table' | 'json' | 'yaml';
+
+/** Plain data as JSON or YAML; checksums are numbers, or text where a number would not hold them. */
+export async function writeData(console: Console, format: 'json' | 'yaml', data: unknown): Promise<void> {
+  const plain: unknown = JSON.parse(
+    JSON.stringify(data, (_, value) => (typeof value === 'bigint' ? exact(value) : value)),
+  );
+  if (format === 'json') console.out.write(`${JSON.stringify(plain, null, 2)}\n`);
+  else console.out.write((await import('yaml')).stringify(plain));
+}
+
+function exact(value: bigint): number | string {
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) && value >= 0n ? Number(value) : String(value);
+}
+
+export function reportTable(reports: readonly StateReport[]): string {
+  const table = tabTable(
+    ['File', 'Kind', 'Version', 'Stored', 'Computed', 'Accepted by', 'Kubelet'],
+    reports.map((report) => [
+      report.path,
+      report.kind,
+      report.version ?? '-',
+      String(report.stored ?? '-'),
+      String(report.computed ?? '-'),
+      shortMinors(report.acceptedBy),
+      report.kubelet === 'starts' ? 'starts' : 'DOES NOT START',
+    ]),
+  );
+  const details = reports.flatMap((report) => {
+    const lines = report.findings.map((finding) => {
+      const hint = finding.hint ? ` (${finding.hint})` : '';
+      return `  ${finding.severity}: ${printable(finding.message + hint)}`;
+    });
+    if (report.kubelet !== 'starts') lines.unshift(`  the kubelet will print: ${printable(report.kubelet)}`);
+    return lines.length > 0 ? [`\n${printable(report.path)}`, ...lines] : [];
+  });
+  return `${[table.trimEnd(), ...details].join('\n')}\n`;
+}
+
+/** `['1.28', '1.29', '1.31']` as `1.28-1.29, 1.31`. */
+export function shortMinors(versions: readonly string[]): string {
+  const minors = versions.map((each) => Number(each.slice(2)));
+  const ranges: string[] = [];
+  for (let i = 0; i < minors.length; ) {
+    let end = i;
+    while (minors[end + 1] === (minors[end] ?? 0) + 1) end++;
+    ranges.push(end === i ? `1.${minors[i]}` : `1.${minors[i]}-1.${minors[end]}`);
+    i = end + 1;
+  }
+  return ranges.join(', ') || 'none';
+}
+
+/** 0 fine, 1 findings, 2 unreadable. */
+export function exitStatus(reports: readonly { report: StateReport; unreadable: boolean }[]): number {
+  if (reports.some((each) => each.unreadable)) return 2;
+  const bad = reports.some(
+    ({ report }) =>
+      !report.valid ||
+      report.kubelet !== 'starts' ||
+      report.findings.some((finding) => finding.severity !== 'info'),
+  );
+  return bad ? 1 : 0;
+}
