@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { Dirent } from 'node:fs';
 import { link, lstat, mkdir, readdir, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { CodedError } from '../../errors/coded-error.ts';
 import { rootedPath } from './rooted-path.ts';
 import { runProgram } from './run-program.ts';
@@ -57,26 +57,33 @@ export function overlayRemovals(root: string, layers: readonly string[]): Remova
     for (const each of await visibleBelow(layers, name)) await hide(join(name, each));
   };
   return {
+    // The way there may lead over links that the layer itself has made.
     async one(name) {
-      gone.add(name);
+      gone.add(relative(root, await rootedPath(root, name, { keepLast: true })));
     },
     async below(name) {
-      emptied.add(name);
+      emptied.add(relative(root, await rootedPath(root, name)));
     },
     wrote() {},
     // Only now is it known what the layer brings itself.
     async finish() {
-      for (const name of gone) await hide(name);
-      for (const name of emptied) await hideBelow(name);
+      for (const name of gone) if (await isPlain(root, name)) await hide(name);
+      for (const name of emptied) if (await isPlain(root, name)) await hideBelow(name);
       await marks.close();
     },
   };
+}
+
+/** Whether no link stands on the way to this name. */
+async function isPlain(root: string, name: string): Promise<boolean> {
+  return (await rootedPath(root, name, { keepLast: true })) === join(root, name);
 }
 
 /** Names that the layers below have in a folder, as far as they can be seen from above. */
 async function visibleBelow(layers: readonly string[], name: string): Promise<Set<string>> {
   const names = new Set<string>();
   for (const layer of layers) {
+    if ((await rootedPath(layer, name)) !== join(layer, name)) continue;
     for (const entry of await entriesOf(join(layer, name))) names.add(entry.name);
   }
   return names;

@@ -120,6 +120,30 @@ test('unpackLayer marks for the overlay what a layer removes', needsRuntime, asy
   assert.deepEqual(readdirSync(folder).sort(), ['d', 'gone']);
 });
 
+test('unpackLayer puts no mark outside over a link of the layer', needsRuntime, async (t) => {
+  const outside = folderFor(t, 'outside');
+  writeFileSync(join(outside, 'victim'), '');
+  const below = folderFor(t, 'below');
+  mkdirSync(join(below, 'real'));
+  writeFileSync(join(below, 'real/x'), '');
+  symlinkSync(outside, join(below, 'sneaky'));
+  const folder = join(folderFor(t), 'layer');
+  mkdirSync(folder);
+  await unpack(
+    [
+      { name: 'out', type: 'symlink', linkName: outside },
+      { name: 'sneaky', type: 'directory' },
+      file('out/.wh.new', ''),
+      file('out/.wh.victim', ''),
+      file('out/.wh..wh..opq', ''),
+      file('sneaky/.wh..wh..opq', ''),
+    ],
+    { folder, below: [below] },
+  );
+  assert.deepEqual(readdirSync(outside), ['victim']);
+  assert.deepEqual(readdirSync(join(folder, 'sneaky')), []);
+});
+
 test('unpackLayer removes from the folder itself where no layer is below', needsRuntime, async (t) => {
   const folder = folderFor(t);
   mkdirSync(join(folder, 'd'));

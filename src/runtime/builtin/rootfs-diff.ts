@@ -107,9 +107,10 @@ async function isBelow(walk: Walk, name: string): Promise<boolean> {
 
 /**
  * Whether a folder of a layer is on the layer's own file system. What is mounted inside a folder of this
- * machine that serves as an image (its /proc, its /tmp) is not part of it.
+ * machine that serves as an image (its /proc, its /tmp) is not part of it, nor is what a link leads to.
  */
 async function isPartOf(layer: string, folder: string): Promise<boolean> {
+  if ((await rootedPath(layer, folder)) !== join(layer, folder)) return false;
   const [root, info] = await Promise.all(
     [layer, join(layer, folder)].map((path) => lstat(path).catch(() => {})),
   );
