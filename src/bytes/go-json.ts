@@ -51,6 +51,10 @@ const escapes: Readonly<Record<string, string>> = {
   t: '\t',
 };
 
+/** What ends a stretch of plain characters in a string. */
+const special = /["\\\u0000-\u001f]/g;
+const numeral = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+
 class Reader {
   readonly #text: string;
   #at = 0;
@@ -118,16 +122,16 @@ class Reader {
 
   #string(): string {
     let out = '';
-    for (let from = ++this.#at; ; this.#at++) {
-      const char = this.#text[this.#at];
-      if (char === undefined || char < ' ') this.#fail('in string literal');
-      if (char === '"') {
-        out += this.#text.slice(from, this.#at++);
-        return out;
-      }
-      if (char !== '\\') continue;
-      out += this.#text.slice(from, this.#at++) + this.#escape();
-      from = this.#at + 1;
+    for (let from = ++this.#at; ; ) {
+      // The platform's own search is far faster than a look at each character.
+      special.lastIndex = from;
+      const found = special.exec(this.#text);
+      this.#at = found ? found.index : this.#text.length;
+      if (!found || (found[0] !== '"' && found[0] !== '\\')) this.#fail('in string literal');
+      out += this.#text.slice(from, this.#at++);
+      if (found[0] === '"') return out;
+      out += this.#escape();
+      from = ++this.#at;
     }
   }
 
@@ -154,26 +158,29 @@ class Reader {
   }
 
   #number(): number | bigint | RawNumber {
-    const from = this.#at;
-    this.#take('-');
-    if (!this.#take('0') && this.#digits() === 0) {
-      this.#fail(this.#at > from ? 'in numeric literal' : 'looking for beginning of value');
-    }
-    if (this.#take('.') && this.#digits() === 0) this.#fail('after decimal point in numeric literal');
-    if (this.#take('e') || this.#take('E')) {
-      if (!this.#take('+')) this.#take('-');
-      if (this.#digits() === 0) this.#fail('in exponent of numeric literal');
-    }
-    const text = this.#text.slice(from, this.#at);
+    numeral.lastIndex = this.#at;
+    const text = numeral.exec(this.#text)?.[0];
+    if (text === undefined) this.#failInNumber();
+    this.#at += text.length;
+    // Where more of a number follows, it is one that is malformed.
+    const next = this.#text[this.#at] ?? '';
+    const unfinished = next === '.' ? !/[.eE]/.test(text) : /[eE]/.test(next) && !/[eE]/.test(text);
+    if (unfinished) this.#failInNumber(text);
     const number = Number(text);
     if (String(number) === text && (!Number.isInteger(number) || Number.isSafeInteger(number))) return number;
     return /^-?[0-9]+$/.test(text) && text !== '-0' ? BigInt(text) : new RawNumber(text);
   }
 
-  #digits(): number {
-    const from = this.#at;
-    while (/[0-9]/.test(this.#text[this.#at] ?? '')) this.#at++;
-    return this.#at - from;
+  /** Says what is wrong with the number of which `text` is the part that is right. */
+  #failInNumber(text = ''): never {
+    if (text === '') {
+      const negative = this.#take('-');
+      this.#fail(negative ? 'in numeric literal' : 'looking for beginning of value');
+    }
+    if (this.#take('.')) this.#fail('after decimal point in numeric literal');
+    this.#at++;
+    if (!this.#take('+')) this.#take('-');
+    this.#fail('in exponent of numeric literal');
   }
 
   #take(char: string): boolean {
@@ -183,7 +190,11 @@ class Reader {
   }
 
   #space(): void {
-    while (' \t\r\n'.includes(this.#text[this.#at] ?? 'x')) this.#at++;
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at);
+      if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
+      this.#at++;
+    }
   }
 
   #fail(where: string): never {
