@@ -4,13 +4,11 @@ import { readDump } from '../checkpoint/dump-json.ts';
 import { type Identity, type NetworkAddress, readIdentity, readNetworks } from '../checkpoint/identity.ts';
 import { memberNames } from '../checkpoint/layout.ts';
 import { CodedError } from '../errors/coded-error.ts';
-import { announce, headMembers } from './announce.ts';
-import { imagesOf } from './images.ts';
 import { type Problem, Problems } from './problems.ts';
-import { type ProcessNode, processTree, walk } from './process-tree.ts';
+import type { ProcessNode } from './process-tree.ts';
 import type { SectionName, Sections } from './sections.ts';
 import { type CheckpointSizes, checkpointSizes } from './sizes.ts';
-import { type DumpStatistics, dumpStatistics } from './stats.ts';
+import type { DumpStatistics } from './stats.ts';
 
 /** What to find out beyond who the container was and how big its checkpoint is. */
 export interface ReportOptions {
@@ -54,7 +52,7 @@ export interface Report {
 }
 
 /**
- * Looks into a checkpoint. Only what is asked for is read.
+ * Looks into a checkpoint. The analyses are loaded when they are wanted: a heading needs none of them. Only what is asked for is read.
  * @throws CodedError where it is no checkpoint, or its identity cannot be read; anything else that is wrong with
  *   it becomes a problem of the report.
  */
@@ -62,7 +60,10 @@ export async function readReport(checkpoint: Checkpoint, options: ReportOptions 
   const { signal } = options;
   const texts = options.args === true || options.environment === true;
   const images = options.processes ? ['inventory.img', 'pstree.img', 'core-'] : [];
-  await announce(checkpoint, { names: headMembers, images, texts }, signal);
+  if (checkpoint.sequential) {
+    const { announce, headMembers } = await import('./announce.ts');
+    await announce(checkpoint, { names: headMembers, images, texts }, signal);
+  }
   await requireImages(checkpoint, signal);
   const problems = new Problems();
   const report: Report = {
@@ -78,7 +79,6 @@ export async function readReport(checkpoint: Checkpoint, options: ReportOptions 
     if (mounts) report.mounts = mounts;
   }
   if (options.sections?.length) {
-    // Loaded when wanted: they are most of the code, and the short answers must come fast.
     const { readSections } = await import('./sections.ts');
     report.sections = await readSections(checkpoint, options.sections, { ...options, problems });
   }
@@ -96,6 +96,7 @@ async function requireImages(checkpoint: Checkpoint, signal?: AbortSignal): Prom
 }
 
 async function addStatistics(report: Report, checkpoint: Checkpoint, problems: Problems): Promise<void> {
+  const { dumpStatistics } = await import('./stats.ts');
   const statistics = await problems.attempt('dump statistics', () => dumpStatistics(checkpoint));
   if (statistics) report.statistics = statistics;
 }
@@ -106,6 +107,10 @@ async function addProcesses(
   { args, environment, pid }: ReportOptions,
   problems: Problems,
 ): Promise<void> {
+  const [{ imagesOf }, { processTree, walk }] = await Promise.all([
+    import('./images.ts'),
+    import('./process-tree.ts'),
+  ]);
   const roots = await problems.attempt('process tree', async () =>
     processTree(await imagesOf(checkpoint), { args, environment, problems }),
   );
