@@ -3,12 +3,22 @@
  * busybox and the load program, and short ways to run pods and containers in it.
  */
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type Client, createClient, createRouterTransport } from '@connectrpc/connect';
-import { ImageService, RuntimeService } from '../src/gen/cri/v1/api_pb.ts';
+import { ImageService, type LinuxContainerConfigSchema, RuntimeService } from '../src/gen/cri/v1/api_pb.ts';
 import { createBuiltinRuntime, type OpenRuntime } from '../src/runtime/builtin/builtin-runtime.ts';
 import { checkpointHooks } from '../src/runtime/builtin/checkpoint-hooks.ts';
 import { project, runFor, until } from './runtime.ts';
@@ -17,6 +27,8 @@ export interface NodeOptions {
   runtime?: 'crun' | 'runc';
   /** Folder of everything; a fresh one where it is left out. */
   folder?: string;
+  /** Folder of what a reboot ends; a fresh one where it is left out. */
+  state?: string;
 }
 
 export interface ContainerOptions {
@@ -26,6 +38,7 @@ export interface ContainerOptions {
   archive?: string;
   mounts?: { containerPath: string; hostPath: string }[];
   annotations?: Record<string, string>;
+  linux?: MessageInitShape<typeof LinuxContainerConfigSchema>;
 }
 
 /** The image of all tests, as the runtime is asked for it. */
@@ -52,6 +65,7 @@ async function imageFolder(t: TestContext, folder: string): Promise<string> {
   ]) {
     symlinkSync('busybox', join(root, 'bin', name));
   }
+  writeFileSync(join(root, 'etc/old'), 'of the image\n');
   const source = join(project, 'fixtures/programs/load.c');
   const built = await runFor(t, 'gcc', ['-O1', '-static', '-pthread', '-o', join(root, 'bin/load'), source]);
   if (built.status !== 0) throw new Error(`building the load program: ${built.stderr}`);
@@ -80,7 +94,7 @@ export class TestNode {
   /** Starts one; at the test's end its pods are removed and it is closed. */
   static async start(t: TestContext, options: NodeOptions = {}): Promise<TestNode> {
     const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'stasis-node-'));
-    const state = mkdtempSync('/run/st-');
+    const state = options.state ?? mkdtempSync('/run/st-');
     const lines: string[] = [];
     const open = await createBuiltinRuntime({
       ...{ root: join(folder, 'lib'), state, hooks: checkpointHooks() },
@@ -114,12 +128,12 @@ export class TestNode {
   }
 
   config(name: string, options: ContainerOptions) {
-    const { args = [], archive, mounts = [], annotations = {} } = options;
+    const { args = [], archive, mounts = [], annotations = {}, linux } = options;
     const command = args.length === 0 || args[0]?.startsWith('/') ? args : ['/bin/load', ...args];
     return {
       metadata: { name, attempt: 0 },
       image: { image: archive ?? this.image },
-      ...{ command, mounts, annotations, logPath: `${name}.log` },
+      ...{ command, mounts, annotations, logPath: `${name}.log`, ...(linux && { linux }) },
     };
   }
 

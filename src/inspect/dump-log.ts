@@ -24,6 +24,7 @@ const meaningless: readonly RegExp[] = [
   /Dump (files|mm|core|tasks?|mappings) .*failed with/,
   /Collect mappings .*failed with/,
   /failed with -1$/,
+  /\): exited, status=\d+$/,
   /Can't retrieve FDs from socket/,
   /Message reply from daemon is trimmed/,
   /Can't make \w+ns id/,

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodedError, isCoded, messageOf } from '../../errors/coded-error.ts';
+import { CodedError, messageOf } from '../../errors/coded-error.ts';
 import { explainLog, longestLog } from '../../inspect/dump-log.ts';
 import { privateDirectory } from '../../localfs/atomic-file.ts';
 import { endPrograms } from './checkpoint-scratch.ts';
@@ -154,17 +154,27 @@ async function dump(
   deadline: Deadline,
 ): Promise<void> {
   const request = { ...options, imageDir, workDir, leaveRunning: true };
-  // CRIU lets the cgroup run under its own control. When it is killed, its hold ends, so the cgroup has to hold
-  // the processes again before that: their connections may be in the kernel's repair mode.
-  const beforeKill = (): void => writeFileSync(join(target.cgroup, 'cgroup.freeze'), '1');
+  const beforeKill = (): void => hold(target);
   try {
     await target.oci.checkpoint(target.container.id, request, { ...deadline.call(), beforeKill });
   } catch (error) {
-    if (isCoded(error, 'deadline-exceeded') || isCoded(error, 'cancelled')) {
+    if (!(await endedByItself(workDir))) {
+      hold(target);
       await heal(target, join(imageDir, '..'), imageDir, options);
-      deadline.check();
-    } else if (!(await endedByItself(workDir))) await releaseNetworkLock(target.network);
+    }
     throw await explained(error, target, workDir);
+  }
+}
+
+/**
+ * CRIU lets the cgroup run under its own control. When CRIU is killed, its hold ends, so the cgroup has to hold
+ * the processes again before that: their connections may be in the kernel's repair mode.
+ */
+function hold({ cgroup }: CaptureTarget): void {
+  try {
+    writeFileSync(join(cgroup, 'cgroup.freeze'), '1');
+  } catch {
+    // The container has ended meanwhile; there is nothing to hold.
   }
 }
 
@@ -195,7 +205,7 @@ async function heal(
 /** A CRIU that fails says so last; one that was killed does not, and has not cleaned up. */
 async function endedByItself(workDir: string): Promise<boolean> {
   const log = await readLog(workDir);
-  return log === '' || /Dumping FAILED/.test(log);
+  return log === '' || /Dumping (FAILED|finished successfully)/.test(log);
 }
 
 async function explained(error: unknown, { container }: CaptureTarget, workDir: string): Promise<unknown> {

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { TestNode } from '../../../test/checkpoint-node.ts';
-import { needsRuntime } from '../../../test/runtime.ts';
+import { needsRuntime, until } from '../../../test/runtime.ts';
 
 for (const runtime of ['crun', 'runc'] as const) {
   test(
@@ -90,3 +90,26 @@ test('checkpointPod refuses what the contract forbids and leaves nothing', needs
   await assert.rejects(call([id]), /is not empty: mine is in it/);
   assert.deepEqual(readdirSync(outputPath), ['mine']);
 });
+
+test(
+  'containers captured one after the other do not fit together, so the tests above can fail',
+  needsRuntime,
+  async (t) => {
+    const node = await TestNode.start(t);
+    const pod = await node.pod('apart');
+    const writer = await node.run(pod, 'writer', { args: ['writer', '/dev/shm/number'] });
+    const reader = await node.run(pod, 'reader', { args: ['reader', '/dev/shm/number'] });
+    await node.grows(pod, 'reader', 2);
+    await node.checkpoint(writer, join(node.folder, 'writer.tar'));
+    await node.grows(pod, 'reader', 3);
+    await node.checkpoint(reader, join(node.folder, 'reader.tar'));
+    const second = await node.pod('together');
+    await node.run(second, 'writer', { archive: join(node.folder, 'writer.tar') });
+    // It may see what is wrong, and end, before it counts as started.
+    await node.run(second, 'reader', { archive: join(node.folder, 'reader.tar') }).catch(() => {});
+    const failed = await until('a complaint', () =>
+      node.output(second, 'reader').find((line) => line.startsWith('failed')),
+    );
+    assert.match(failed, /^failed: \d+ came, (\d+ was next|memory has \d+)$/);
+  },
+);
