@@ -49,7 +49,7 @@ export async function freezeForDump(cgroup: string, options: FreezeOptions = {})
     for (let attempts = 1; ; attempts++) {
       const since = performance.now();
       await freeze(cgroup, options);
-      const stuck = stuckTask(cgroup);
+      const stuck = await stuckTask(cgroup);
       if (stuck === undefined) return { attempts, since };
       await thaw(cgroup);
       if (performance.now() > end) {
@@ -110,30 +110,56 @@ export async function isFrozen(cgroup: string): Promise<boolean> {
   }
 }
 
+/** How often tasks are looked at again that are on their way to sleep. */
+const mostLooks = 100;
+
 /**
- * A thread of the frozen cgroup that is uninterruptible: its number and name.
+ * A thread of the frozen cgroup that is uninterruptible: its number and name. A task counts as frozen a moment
+ * before it sleeps in vfork, so one that still seems to run is looked at again.
  * @throws CodedError `failed-precondition` for one that is being traced: CRIU would wait ten seconds for it.
  */
-function stuckTask(cgroup: string): string | undefined {
-  for (const tid of threadsOf(cgroup)) {
-    let status: string;
-    try {
-      status = readFileSync(`/proc/${tid}/status`, 'latin1');
-    } catch {
-      continue;
+async function stuckTask(cgroup: string): Promise<string | undefined> {
+  for (let looks = 1; ; looks++) {
+    let moving: string | undefined;
+    for (const tid of threadsOf(cgroup)) {
+      const task = readTask(tid);
+      if (task === undefined) continue;
+      if (task.tracer !== '0') throw traced(cgroup, tid, task);
+      if (task.state === 'D') return `${tid} ${task.name}`;
+      if (task.state === 'R') moving = `${tid} ${task.name}`;
     }
-    const name = /^Name:\t(.*)$/m.exec(status)?.[1] ?? '';
-    const tracer = /^TracerPid:\t(\d+)$/m.exec(status)?.[1] ?? '0';
-    if (tracer !== '0') {
-      throw new CodedError(
-        'failed-precondition',
-        `freezing ${cgroup}: process ${tid} (${name}) is being traced by process ${tracer}, so CRIU cannot stop it`,
-        { hint: 'detach the debugger or tracer' },
-      );
-    }
-    if (/^State:\tD/m.test(status)) return `${tid} ${name}`;
+    if (moving === undefined || looks === mostLooks) return moving;
+    await sleep(0);
   }
-  return undefined;
+}
+
+interface Task {
+  name: string;
+  /** One letter, as in /proc. */
+  state: string;
+  tracer: string;
+}
+
+function readTask(tid: string): Task | undefined {
+  let status: string;
+  try {
+    status = readFileSync(`/proc/${tid}/status`, 'latin1');
+  } catch {
+    return undefined;
+  }
+  return {
+    name: /^Name:\t(.*)$/m.exec(status)?.[1] ?? '',
+    state: /^State:\t(\w)/m.exec(status)?.[1] ?? '',
+    tracer: /^TracerPid:\t(\d+)$/m.exec(status)?.[1] ?? '0',
+  };
+}
+
+function traced(cgroup: string, tid: string, { name, tracer }: Task): CodedError {
+  return new CodedError(
+    'failed-precondition',
+    `freezing ${cgroup}: process ${tid} (${name}) is being traced by process ${tracer}, so CRIU cannot stop it`,
+    { hint: 'detach the debugger or tracer' },
+  );
 }
 
 /** The threads of a cgroup and of those below it, which a container may have made for itself. */
