@@ -216,6 +216,43 @@ for (const handler of ['crun', 'runc'] as const) {
         assert.ok((stats.memory?.workingSetBytes?.value ?? 0n) > 0n);
         const listed = await bench.cri.runtime.listContainerStats({ filter: { id } });
         assert.equal(listed.stats[0]?.attributes?.metadata?.name, 'c0');
+        const whole = await bench.cri.runtime.podSandboxStats({ podSandboxId: pod.id });
+        assert.deepEqual(
+          whole.stats?.linux?.containers.map(({ attributes }) => attributes?.id),
+          [id],
+        );
+        assert.ok((whole.stats?.linux?.process?.processCount?.value ?? 0n) >= 1n);
+      }));
+
+    test('the streams have what the lists have', () =>
+      within(async (pod) => {
+        const { runtime, images } = bench.cri;
+        const ids = [await pod.create('true'), await pod.create('true')];
+        const all = async <T>(stream: AsyncIterable<T>): Promise<T[]> => {
+          const items: T[] = [];
+          for await (const item of stream) items.push(item);
+          return items;
+        };
+        const filter = { podSandboxId: pod.id };
+        const containers = await all(runtime.streamContainers({ filter }));
+        assert.deepEqual(
+          containers.map(({ container }) => container?.id),
+          ids,
+        );
+        assert.deepEqual(
+          containers.map(({ container }) => container),
+          (await runtime.listContainers({ filter })).containers,
+        );
+        const pods = await all(runtime.streamPodSandboxes({ filter: { id: pod.id } }));
+        assert.deepEqual(
+          pods.map(({ podSandbox }) => podSandbox?.id),
+          [pod.id],
+        );
+        const listed = (await images.listImages({})).images;
+        assert.deepEqual(
+          (await all(images.streamImages({}))).map((each) => each.image),
+          listed,
+        );
       }));
 
     test('an image in use stays; what a registry would have is not found', () =>

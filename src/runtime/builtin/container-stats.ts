@@ -1,11 +1,16 @@
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import { type ContainerStats, ContainerStatsSchema } from '../../gen/cri/v1/api_pb.ts';
+import {
+  type ContainerStats,
+  ContainerStatsSchema,
+  type PodSandboxStats,
+  PodSandboxStatsSchema,
+} from '../../gen/cri/v1/api_pb.ts';
 import { readCgroupFile } from './cgroups.ts';
 import { type Machine, now } from './machine.ts';
 import { rootfsDirectories } from './paths.ts';
-import { type ContainerRecord, phaseOf } from './records.ts';
+import { type ContainerRecord, phaseOf, type SandboxRecord } from './records.ts';
 
 const pageSize = 4096n;
 /** Files that are looked at when the writable layer is measured; a larger one is reported as at least that. */
@@ -71,6 +76,49 @@ async function residentMemory(machine: Machine, record: ContainerRecord) {
     anonymous += (BigInt(resident) - BigInt(shared)) * pageSize;
   }
   return { usageBytes: { value: total }, workingSetBytes: { value: total }, rssBytes: { value: anonymous } };
+}
+
+/** What a pod's running containers use together, and its processes. */
+export async function podStatsOf(machine: Machine, record: SandboxRecord): Promise<PodSandboxStats> {
+  const { id, config } = record;
+  const containers = await Promise.all(
+    machine.containers
+      .all()
+      .filter((container) => container.sandboxId === id)
+      .map((container) => statsOf(machine, container)),
+  );
+  const timestamp = now();
+  const sum = (pick: (stats: ContainerStats) => bigint | undefined) => ({
+    value: containers.reduce((total, stats) => total + (pick(stats) ?? 0n), 0n),
+  });
+  return create(PodSandboxStatsSchema, {
+    attributes: {
+      id,
+      labels: config.labels,
+      annotations: config.annotations,
+      ...(config.metadata && { metadata: config.metadata }),
+    },
+    linux: {
+      cpu: { timestamp, usageCoreNanoSeconds: sum(({ cpu }) => cpu?.usageCoreNanoSeconds?.value) },
+      memory: {
+        timestamp,
+        workingSetBytes: sum(({ memory }) => memory?.workingSetBytes?.value),
+        rssBytes: sum(({ memory }) => memory?.rssBytes?.value),
+      },
+      process: { timestamp, processCount: { value: await processCount(machine, id) } },
+      containers,
+    },
+  });
+}
+
+async function processCount(machine: Machine, sandboxId: string): Promise<bigint> {
+  let count = 0n;
+  for (const container of machine.containers.all()) {
+    if (container.sandboxId !== sandboxId) continue;
+    const pids = (await readCgroupFile(machine.cgroups, container.cgroup, 'cgroup.procs')) ?? '';
+    count += BigInt(pids.split('\n').filter((line) => line !== '').length);
+  }
+  return count;
 }
 
 /** Bytes and files below a folder, as they take room on disk. */

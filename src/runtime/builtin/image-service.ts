@@ -1,22 +1,26 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import { CodedError } from '../../errors/coded-error.ts';
-import type { ImageService } from '../../gen/cri/v1/api_pb.ts';
+import type { ImageFilter, ImageService } from '../../gen/cri/v1/api_pb.ts';
 import { imageAnswer } from './answers.ts';
 import { folderUsage } from './container-stats.ts';
 import { withStatuses } from './grpc-error.ts';
+import type { ImageRecord } from './image-record.ts';
 import { type Machine, now } from './machine.ts';
 
-type Methods = Omit<ServiceImpl<typeof ImageService>, 'streamImages'>;
+type Methods = ServiceImpl<typeof ImageService>;
+type Unary = Omit<Methods, 'streamImages'>;
 
 /** The interface's image service over this machine's store. */
 export function imageService(machine: Machine): Methods {
   const { images, queue } = machine;
   const inUse = (): Set<string> => new Set(machine.containers.all().flatMap(({ image }) => image.layers));
-  return withStatuses({
+  const matching = (filter: ImageFilter | undefined): ImageRecord[] => {
+    const wanted = filter?.image?.image ?? '';
+    return wanted === '' ? images.all() : [images.find(wanted)].filter((each) => each !== undefined);
+  };
+  const unary = withStatuses({
     async listImages({ filter }) {
-      const wanted = filter?.image?.image ?? '';
-      const found = wanted === '' ? images.all() : [images.find(wanted)].filter((each) => each !== undefined);
-      return { images: found.map(imageAnswer) };
+      return { images: matching(filter).map(imageAnswer) };
     },
     async imageStatus({ image, verbose }) {
       const found = images.find(named(image?.image));
@@ -48,7 +52,13 @@ export function imageService(machine: Machine): Methods {
         ],
       };
     },
-  } satisfies Methods);
+  } satisfies Unary);
+  return {
+    ...unary,
+    async *streamImages({ filter }) {
+      for (const record of matching(filter)) yield { image: imageAnswer(record) };
+    },
+  };
 }
 
 function named(reference: string | undefined): string {

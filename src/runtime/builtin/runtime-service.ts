@@ -6,14 +6,15 @@ import { containerAnswer, containerStatusAnswer, sandboxAnswer, sandboxStatusAns
 import { refresh } from './container-end.ts';
 import { createContainer, removeContainer, startContainer, stopContainer } from './container-lifecycle.ts';
 import { ociResources } from './container-resources.ts';
-import { statsOf } from './container-stats.ts';
-import { asConnectError, withStatuses } from './grpc-error.ts';
+import { podStatsOf, statsOf } from './container-stats.ts';
+import { withStatuses } from './grpc-error.ts';
 import type { BuiltinRuntime, CheckpointHooks } from './hooks.ts';
 import { type Machine, now } from './machine.ts';
 import { type ContainerRecord, phaseOf } from './records.ts';
 import { execSync } from './runtime-exec.ts';
 import { containersMatching, sandboxesMatching } from './runtime-filters.ts';
 import { containerInfo, runtimeStatus, sandboxInfo } from './runtime-status.ts';
+import { streamMethods } from './runtime-streams.ts';
 import { removeSandbox, runSandbox, stopSandbox } from './sandbox-operations.ts';
 import { reopenLog } from './supervisor.ts';
 
@@ -45,7 +46,7 @@ export function runtimeService(
       ...checkpointMethods(machine, runtime),
       ...runtimeMethods(machine, settings),
     }),
-    getContainerEvents: (_request, context) => events(machine, context.signal),
+    ...streamMethods(machine),
   };
 }
 
@@ -188,6 +189,13 @@ function statsMethods(machine: Machine) {
       const found = await containersMatching(machine, filter);
       return { stats: await Promise.all(found.map((record) => statsOf(machine, record))) };
     },
+    async podSandboxStats({ podSandboxId }) {
+      return { stats: await podStatsOf(machine, machine.sandboxes.get(podSandboxId)) };
+    },
+    async listPodSandboxStats({ filter }) {
+      const found = sandboxesMatching(machine, filter);
+      return { stats: await Promise.all(found.map((record) => podStatsOf(machine, record))) };
+    },
   } satisfies Partial<Unary>;
 }
 
@@ -231,22 +239,4 @@ function runtimeMethods(machine: Machine, settings: ServiceSettings) {
       return {};
     },
   } satisfies Partial<Unary>;
-}
-
-async function* events(machine: Machine, signal: AbortSignal) {
-  try {
-    for await (const event of machine.events.listen(signal)) {
-      const sandbox = machine.sandboxes.find(event.sandboxId);
-      const inside = await containersMatching(machine, { podSandboxId: event.sandboxId });
-      yield {
-        containerId: event.containerId,
-        containerEventType: event.type,
-        createdAt: now(),
-        ...(sandbox && { podSandboxStatus: sandboxStatusAnswer(sandbox) }),
-        containersStatuses: inside.map(containerStatusAnswer),
-      };
-    }
-  } catch (error) {
-    throw asConnectError(error);
-  }
 }
