@@ -18,6 +18,9 @@ node_modules/.installed: package.json package-lock.json
 runtime: ## criu, crun, runc, podman and containerd, in a folder of their own
 	@scripts/runtime-root make
 
+# What runs in a machine ends with make, even when that is killed.
+tied := setpriv --pdeathsig TERM
+
 sources := $(shell find src -name '*.ts' ! -name '*.test.ts')
 
 build: dist/stasis ## dist/stasis, the command line as one executable file
@@ -33,19 +36,19 @@ generate: deps ## src/gen from proto
 
 # All tests: `make test`. Some: `make test TESTS=src/archive/*.test.ts ARGS=--test-name-pattern=zstd`
 test: deps runtime build ## every test, with real container runtimes
-	@scripts/test $(ARGS) $(TESTS)
+	@$(tied) scripts/test $(ARGS) $(TESTS)
 
 demo: deps runtime build ## checkpoints moved from one node to another, told as a story
-	@scripts/demo
+	@$(tied) scripts/demo
 
 bench: deps runtime build ## against the tools of today, side by side (SIZES="1 100" for less than 1 GiB)
-	@scripts/bench $(SIZES)
+	@$(tied) scripts/bench $(SIZES)
 
 # Each fuzz test goes on for this many seconds; in `make test` it takes a few.
 SECONDS_EACH := 60
 
 fuzz: deps runtime ## every parser against broken input, a minute each
-	@STASIS_FUZZ_SECONDS=$(SECONDS_EACH) scripts/test --test-name-pattern=^fuzz $(ARGS)
+	@STASIS_FUZZ_SECONDS=$(SECONDS_EACH) $(tied) scripts/test --test-name-pattern=^fuzz $(ARGS)
 
 clean: ## everything that was built or installed here
 	@scripts/runtime-root clean
