@@ -82,7 +82,7 @@ export function padded(length: number): number {
 }
 
 export function isZeroBlock(block: Uint8Array): boolean {
-  return block.every((byte) => byte === 0);
+  return block[0] === 0 && block.every((byte) => byte === 0);
 }
 
 export function fieldBytes(block: Uint8Array, name: FieldName): Uint8Array {
@@ -92,6 +92,7 @@ export function fieldBytes(block: Uint8Array, name: FieldName): Uint8Array {
 
 /** The text of a field: up to the first NUL, or all of it. */
 export function fieldText(block: Uint8Array, name: FieldName): string {
+  if (block[field[name][0]] === 0) return '';
   const bytes = fieldBytes(block, name);
   const end = bytes.indexOf(0);
   return nameOfBytes(end < 0 ? bytes : bytes.subarray(0, end));
@@ -134,8 +135,9 @@ function isStar(block: Uint8Array): boolean {
 /** The sum that belongs into the checksum field: all bytes, that field itself counted as spaces. */
 export function headerSum(block: Uint8Array): number {
   const [at, length] = field.checksum;
-  let sum = 0;
-  for (let i = 0; i < blockSize; i++) sum += i >= at && i < at + length ? 0x20 : (block[i] ?? 0);
+  let sum = 0x20 * length;
+  for (let i = 0; i < at; i++) sum += block[i] ?? 0;
+  for (let i = at + length; i < blockSize; i++) sum += block[i] ?? 0;
   return sum;
 }
 

@@ -166,6 +166,8 @@ function applyDescription(
   if (found) throw invalid(at, `a global extended header that sets ${found[0]}`);
 }
 
+const noRecords: ReadonlyMap<string, string> = new Map();
+
 function* memberOf(
   header: TarHeader,
   block: Uint8Array,
@@ -174,7 +176,7 @@ function* memberOf(
   extended: Extended,
   limits: ArchiveLimits,
 ): Reading<TarEntry> {
-  const records = new Map(extended.records);
+  const records = extended.records.length === 0 ? noRecords : new Map(extended.records);
   const name = records.get(pax.sparseName) ?? records.get(pax.path) ?? extended.name ?? header.name;
   const linkName = records.get(pax.linkPath) ?? extended.linkName ?? header.linkName;
   checkLimit(limits, 'nameBytes', Math.max(name.length, linkName.length), `the member at offset ${at}`);
@@ -218,6 +220,9 @@ function* layOut(
   records: readonly PaxRecord[],
   limits: ArchiveLimits,
 ): Reading<Content> {
+  if (records.length === 0 && header.flag !== 'S') {
+    return { size: storedSize, sparse: undefined, dataOffset, storedSize };
+  }
   const byKey = new Map(records);
   const count = (found: number) => checkLimit(limits, 'sparseSegments', found, `member ${name}`);
   const finish = (segments: SparseSegment[], size: number, from: number, stored: number): Content => ({
@@ -241,6 +246,7 @@ function* layOut(
 }
 
 function xattrsOf(records: readonly PaxRecord[]): Record<string, string> | undefined {
+  if (records.length === 0) return undefined;
   const found = records.filter(([key]) => key.startsWith(pax.xattrPrefix));
   if (found.length === 0) return undefined;
   return Object.fromEntries(found.map(([key, value]) => [key.slice(pax.xattrPrefix.length), value]));
