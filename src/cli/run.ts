@@ -29,16 +29,33 @@ export async function run(
 async function dispatch(root: Command, words: readonly string[], console: Console): Promise<number> {
   if (words[0] === '__complete' || words[0] === '__completeNoDesc') {
     const { completeWords } = await import('./complete.ts');
-    return completeWords(root, words.slice(1), console, words[0] === '__complete');
+    return completeWords(
+      await withAllCommands(root, console),
+      words.slice(1),
+      console,
+      words[0] === '__complete',
+    );
   }
   let found: Found = { command: root, path: root.name, words: [...words] };
   try {
     found = await findCommand(root, words);
+    if (found.command === root && nameAt(root, words) >= 0) found = await findPlugin(root, words, console);
     return await execute(found, root, console);
   } catch (error) {
     if (error instanceof BrokenPipe) throw error;
     return report(error, found, console);
   }
+}
+
+/** A command that is not built in may be a plugin; nobody looks for plugins before. */
+async function findPlugin(root: Command, words: readonly string[], console: Console): Promise<Found> {
+  const found = await findCommand(await withAllCommands(root, console), words);
+  return found.command.name === root.name ? { ...found, command: root } : found;
+}
+
+async function withAllCommands(root: Command, console: Console): Promise<Command> {
+  const { withPlugins } = await import('./plugins.ts');
+  return { ...root, commands: await withPlugins(root.commands ?? {}, console.env['PATH']) };
 }
 
 async function execute(found: Found, root: Command, console: Console): Promise<number> {
@@ -54,7 +71,8 @@ async function execute(found: Found, root: Command, console: Console): Promise<n
   if (values['help'] === true || !command.run) {
     if (command === root && values['version'] === true) return showVersion(console);
     const { helpText } = await import('./help.ts');
-    console.out.write(await helpText(command, path));
+    const shown = command === root ? await withAllCommands(root, console) : command;
+    console.out.write(await helpText(shown, path));
     return 0;
   }
   checkCount(found, args.length, args);
@@ -70,7 +88,7 @@ async function showVersion(console: Console): Promise<number> {
 async function showHelp(root: Command, words: readonly string[], console: Console): Promise<number> {
   const { helpText, usageText } = await import('./help.ts');
   const topics = words.filter((word) => !word.startsWith('-'));
-  const found = await findCommand(root, topics);
+  const found = await findCommand(topics.length > 0 ? root : await withAllCommands(root, console), topics);
   if (found.command.commands && found.words.length > 0) {
     const list = topics.map((topic) => `\`${printable(topic)}\``).join(' ');
     console.err.write(`Unknown help topic [${list}]\n${await usageText(root, root.name)}`);

@@ -1,0 +1,108 @@
+import { concat } from '../bytes/concat.ts';
+import { type JsonValue, pythonJson } from '../bytes/python-json.ts';
+import { textOf } from '../bytes/text.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { encodeCrit } from '../criu/crit-encode.ts';
+import { exploreFds, exploreMems, explorePs, exploreRss, exploreSk } from '../criu/crit-explore.ts';
+import { critInfo, critText } from '../criu/crit-json.ts';
+import { decodeImage } from '../criu/image.ts';
+import { ImageSet } from '../criu/image-set.ts';
+import { CodedError } from '../errors/coded-error.ts';
+import { imagesOf } from '../inspect/images.ts';
+import { writeFileAtomic } from '../localfs/atomic-file.ts';
+import { openFileSource } from '../localfs/file-source.ts';
+import { UsageError } from './command.ts';
+import type { Console } from './console.ts';
+import { openCheckpoint } from './open.ts';
+import { printable } from './output/escape.ts';
+
+/** Longest image or JSON text that is converted, in bytes. */
+const longestInput = 1 << 30;
+
+interface Files {
+  in: string;
+  out: string;
+}
+
+export async function critDecode(flags: Files & { pretty: boolean }, console: Console): Promise<void> {
+  const image = decodeImage(await readInput(flags.in, console), flags.in || 'standard input');
+  const text = critText(image, { pretty: flags.pretty });
+  if (flags.out === '') console.out.write(`${text}\n`);
+  else await writeFileAtomic(flags.out, Buffer.from(text));
+}
+
+export async function critEncode(flags: Files, console: Console): Promise<void> {
+  const bytes = encodeCrit(textOf(await readInput(flags.in, console)));
+  if (flags.out === '') console.out.write(bytes);
+  else await writeFileAtomic(flags.out, bytes);
+}
+
+export async function critInfoOf(path: string, console: Console): Promise<void> {
+  const image = decodeImage(await readInput(path, console), path);
+  console.out.write(`${pythonJson({ ...critInfo(image) }, 4)}\n`);
+}
+
+export async function critShow(path: string, noPayload: boolean, console: Console): Promise<void> {
+  const image = decodeImage(await readInput(path, console), path);
+  console.out.write(`${critText(image, { pretty: true, noPayload })}\n`);
+}
+
+/** Each exploration as lines to print; what comes from the images in them is escaped when it is printed. */
+const explorations: Readonly<Record<string, (images: ImageSet) => Promise<string[]>>> = {
+  ps: explorePs,
+  fd: exploreFds,
+  fds: exploreFds,
+  mem: exploreMems,
+  mems: exploreMems,
+  rss: exploreRss,
+  sk: async (images) => [pythonJson((await exploreSk(images)) as JsonValue, 4)],
+};
+
+export async function critExplore(path: string, what: string, console: Console): Promise<void> {
+  const explore = Object.hasOwn(explorations, what) ? explorations[what] : undefined;
+  if (!explore)
+    throw new UsageError(`unknown exploration "${printable(what)}": one of ps, fds, mems, rss, sk`);
+  const checkpoint = await openCheckpoint(path);
+  try {
+    for (const line of await explore(await imagesIn(checkpoint))) {
+      console.out.write(`${what === 'sk' ? line : line.split('\t').map(printable).join('\t')}\n`);
+    }
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/** The images of a checkpoint, or those that lie at its top where it is a folder of nothing else. */
+async function imagesIn(checkpoint: Checkpoint): Promise<ImageSet> {
+  if (!(await checkpoint.find('inventory.img')) && !(await checkpoint.find('pstree.img'))) {
+    return imagesOf(checkpoint);
+  }
+  return new ImageSet({
+    names: async () => (await checkpoint.members()).files.map(({ name }) => name),
+    open: async (name) => ((await checkpoint.find(name)) ? checkpoint.open(name) : undefined),
+  });
+}
+
+async function readInput(path: string, console: Console): Promise<Uint8Array> {
+  if (path !== '' && path !== '-') {
+    const source = await openFileSource(path);
+    try {
+      if (source.size > longestInput) throw tooLong(path);
+      return await source.read(0, source.size);
+    } finally {
+      await source.close();
+    }
+  }
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of console.input()) {
+    length += piece.length;
+    if (length > longestInput) throw tooLong('standard input');
+    pieces.push(piece);
+  }
+  return concat(pieces);
+}
+
+function tooLong(path: string): CodedError {
+  return new CodedError('resource-exhausted', `${path} is longer than ${longestInput} bytes`);
+}

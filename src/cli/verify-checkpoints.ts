@@ -1,0 +1,147 @@
+import { printGoJson } from '../bytes/go-json.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { readIdentity } from '../checkpoint/identity.ts';
+import { memberFolders } from '../checkpoint/layout.ts';
+import { validateMembers } from '../checkpoint/validate.ts';
+import { verifyDigests } from '../checkpoint/verify-digests.ts';
+import { kindOfFile } from '../criu/magic.ts';
+import { isCoded } from '../errors/coded-error.ts';
+import { imagesOf } from '../inspect/images.ts';
+import { Problems } from '../inspect/problems.ts';
+import { listProcesses } from '../inspect/process-tree.ts';
+import { sha256 } from '../localfs/sha256.ts';
+import type { Console } from './console.ts';
+import { openCheckpoint } from './open.ts';
+import { printable } from './output/escape.ts';
+import { byteText } from './output/quantities.ts';
+import { Progress } from './progress.ts';
+import { errorText } from './report-error.ts';
+
+/** One finding about a checkpoint. */
+interface Finding {
+  severity: 'error' | 'warning';
+  /** Which check found it. */
+  check: 'members' | 'identity' | 'digests' | 'images' | 'archive';
+  /** What it is about. */
+  about: string;
+  detail: string;
+}
+
+interface Verdict {
+  path: string;
+  members: number;
+  /** Bytes of content that were read. */
+  bytes: number;
+  /** Whether digests from capture were there to compare with. */
+  digests: boolean;
+  findings: Finding[];
+}
+
+/** Checks each checkpoint and prints what was found. @returns 1 when there was an error. */
+export async function verifyCheckpoints(
+  paths: readonly string[],
+  format: 'text' | 'json',
+  console: Console,
+): Promise<number> {
+  const verdicts: Verdict[] = [];
+  for (const path of paths) {
+    const verdict = await verdictOf(path, console);
+    verdicts.push(verdict);
+    if (format === 'text') console.out.write(verdictText(verdict));
+  }
+  if (format === 'json') {
+    const nodes = verdicts.map((verdict) => ({
+      ...verdict,
+      ok: errorsIn(verdict) === 0,
+      findings: verdict.findings.map((finding) => ({ ...finding })),
+    }));
+    console.out.write(`${printGoJson(nodes, '  ')}\n`);
+  }
+  return verdicts.some((verdict) => errorsIn(verdict) > 0) ? 1 : 0;
+}
+
+async function verdictOf(path: string, console: Console): Promise<Verdict> {
+  const verdict: Verdict = { path, members: 0, bytes: 0, digests: false, findings: [] };
+  const progress = new Progress(console.err, 'verifying');
+  try {
+    const checkpoint = await openCheckpoint(path, { signal: console.signal });
+    try {
+      await judge(checkpoint, verdict, progress, console.signal);
+    } finally {
+      await checkpoint.close();
+    }
+  } catch (error) {
+    if (isCoded(error, 'cancelled')) throw error;
+    verdict.findings.push({ severity: 'error', check: 'archive', about: path, detail: errorText(error) });
+  } finally {
+    progress.done();
+  }
+  return verdict;
+}
+
+async function judge(
+  checkpoint: Checkpoint,
+  verdict: Verdict,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  const { raw, files } = await checkpoint.members(signal);
+  verdict.members = files.length;
+  for (const { severity, name, detail } of validateMembers(raw)) {
+    verdict.findings.push({ severity, check: 'members', about: name, detail });
+  }
+  const total = files.reduce((sum, { size }) => sum + size, 0);
+  const { manifest, problems, bytes } = await verifyDigests(checkpoint, sha256, {
+    signal,
+    onProgress: (done) => progress.bytes(done, total),
+  });
+  verdict.bytes = bytes;
+  verdict.digests = manifest !== undefined;
+  for (const { name, detail } of problems) {
+    verdict.findings.push({ severity: 'error', check: 'digests', about: name, detail });
+  }
+  const found = new Problems();
+  await found.attempt('config.dump and spec.dump', () => readIdentity(checkpoint, signal));
+  const identity = found.list.splice(0);
+  await readImages(
+    checkpoint,
+    files.map(({ name }) => name),
+    found,
+  );
+  for (const { about, message } of identity) {
+    verdict.findings.push({ severity: 'error', check: 'identity', about, detail: message });
+  }
+  for (const { about, message } of found.list) {
+    verdict.findings.push({ severity: 'error', check: 'images', about, detail: message });
+  }
+}
+
+/** Decodes every image and looks whether the processes hang together. */
+async function readImages(
+  checkpoint: Checkpoint,
+  names: readonly string[],
+  problems: Problems,
+): Promise<void> {
+  const images = await imagesOf(checkpoint);
+  for (const name of names) {
+    const file = name.startsWith(memberFolders.images) ? name.slice(memberFolders.images.length) : '';
+    if (file !== '' && kindOfFile(file)) await problems.attempt(file, () => images.image(file));
+  }
+  if (names.includes(`${memberFolders.images}pstree.img`)) {
+    await problems.attempt('pstree.img', () => listProcesses(images, problems));
+  }
+}
+
+function verdictText({ path, members, bytes, digests, findings }: Verdict): string {
+  const errors = findings.filter(({ severity }) => severity === 'error').length;
+  const compared = digests ? 'digests compared' : 'no digests were recorded at capture';
+  const lines = findings.map(
+    ({ severity, about, detail }) => `  ${severity}: ${printable(about)}: ${printable(detail)}\n`,
+  );
+  const word = errors > 0 ? 'BAD' : 'ok';
+  return `${printable(path)}: ${word} (${members} members, ${byteText(bytes)}, ${compared})\n${lines.join('')}`;
+}
+
+function errorsIn({ findings }: Verdict): number {
+  return findings.filter(({ severity }) => severity === 'error').length;
+}
