@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Http2Session } from 'node:http2';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Code, createClient, createRouterTransport } from '@connectrpc/connect';
+import { Code, type ConnectRouter, createClient, createRouterTransport } from '@connectrpc/connect';
+import { connectNodeAdapter, createGrpcTransport } from '@connectrpc/connect-node';
 import { CriBench, fails, logLines, type Pod } from '../../../test/contract/cri.ts';
 import { busyboxImage, writeOciLayout } from '../../../test/images.ts';
 import { needsRuntime, until } from '../../../test/runtime.ts';
@@ -27,6 +30,7 @@ for (const handler of ['crun', 'runc'] as const) {
     let folder = '';
     let bench: CriBench;
     let close = async (): Promise<void> => {};
+    let routes = (_router: ConnectRouter): void => {};
     before(async () => {
       folder = mkdtempSync(join(tmpdir(), 'builtin-'));
       const [root, state] = [join(folder, 'root'), join(folder, 'state')];
@@ -37,6 +41,7 @@ for (const handler of ['crun', 'runc'] as const) {
         version: '1.2.3',
       });
       close = open.close;
+      routes = (router) => open.routes(router);
       const transport = createRouterTransport((router) => open.routes(router));
       const images = createClient(ImageService, transport);
       await writeOciLayout(join(folder, 'image'), image, busyboxImage());
@@ -253,6 +258,28 @@ for (const handler of ['crun', 'runc'] as const) {
           (await all(images.streamImages({}))).map((each) => each.image),
           listed,
         );
+      }));
+
+    test('the services answer gRPC over a socket as they do in the process', () =>
+      within(async (pod) => {
+        const path = join(folder, 'cri.sock');
+        const sessions: Http2Session[] = [];
+        const server = createServer(connectNodeAdapter({ routes })).listen(path);
+        server.on('session', (session) => sessions.push(session));
+        const transport = createGrpcTransport({
+          baseUrl: 'http://localhost',
+          nodeOptions: { createConnection: () => connect(path) },
+        });
+        const runtime = createClient(RuntimeService, transport);
+        try {
+          const { items } = await runtime.listPodSandbox({ filter: { id: pod.id } });
+          assert.deepEqual(items, (await bench.cri.runtime.listPodSandbox({ filter: { id: pod.id } })).items);
+          const missing = runtime.containerStatus({ containerId: 'f'.repeat(64) });
+          await assert.rejects(missing, fails(Code.NotFound, /no container has the id/));
+        } finally {
+          server.close();
+          for (const session of sessions) session.destroy();
+        }
       }));
 
     test('an image in use stays; what a registry would have is not found', () =>
