@@ -223,7 +223,7 @@ export class NodePods {
       const id = await runSandbox(runtime, this.sandboxConfig(record, step.attempt), signal);
       log('info', `pod ${name} has a sandbox`, { sandbox: id, attempt: step.attempt });
     } else if (step.do === 'create-container') {
-      await ensureImage(this.#options.images, step.container.image, signal);
+      await this.ensureImage(step.container, signal);
       const config = await this.containerConfig(record, step.container, step.restarts);
       const sandbox = this.sandboxConfig(record, 0);
       await createContainer(runtime, step.sandboxId, config, sandbox, signal);
@@ -232,6 +232,11 @@ export class NodePods {
       log('info', `container ${step.name} of pod ${name} is started`, { container: step.id });
     } else if (step.do === 'remove-container') await removeContainer(runtime, step.id, signal);
     else if (step.do === 'remove-sandbox') await removeSandbox(runtime, step.id, gracePeriod(pod), signal);
+  }
+
+  /** Sees to it that the image of a container is on this node. */
+  ensureImage(container: Container, signal: AbortSignal): Promise<void> {
+    return ensureImage(this.#options.images, container.image, signal);
   }
 
   sandboxConfig(record: PodRecord, attempt: number) {

@@ -29,7 +29,7 @@ const descriptionLimit = 4 << 20;
 const mostContainers = 1000;
 
 /**
- * Writes `<SandboxID>.tar`: the description first, then every file of `directory`. It appears under its name
+ * Writes `<SandboxID>.tar`: the description first, then every other file of `directory`. It appears under its name
  * complete or not at all, readable by its owner only.
  * @returns its size in bytes
  */
@@ -39,7 +39,8 @@ export async function writePodArchive(
   directory: string,
   signal: AbortSignal,
 ): Promise<number> {
-  const names = (await readdir(directory)).sort();
+  const described: readonly string[] = Object.values(podMemberNames);
+  const names = (await readdir(directory)).filter((name) => !described.includes(name)).sort();
   const sources: ByteSource[] = [];
   const file = await AtomicFile.create(path);
   try {

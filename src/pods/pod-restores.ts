@@ -280,6 +280,7 @@ export class PodRestores {
     const configs = [];
     for (const container of allContainers(record.pod)) {
       if (!Object.hasOwn(containers, container.name)) continue;
+      await pods.ensureImage(container, signal);
       configs.push(await pods.containerConfig(record, container, 0));
     }
     try {

@@ -51,21 +51,18 @@ export class TestNode {
     return this.#log;
   }
 
-  async start(environment: Record<string, string> = {}): Promise<void> {
+  async start(flags: readonly string[] = this.#flags): Promise<void> {
     rmSync(join(this.root, 'stasis/client.json'), { force: true });
-    const child = startFor(
-      this.#test,
-      process.execPath,
-      [
-        join(project, 'src/daemon/main.ts'),
-        ...['--root-dir', this.root, '--manifests', this.manifests, '--address', '127.0.0.1', '--port', '0'],
-        ...['--runtime-root', join(this.folder, 'runtime'), '--runtime-state', join(this.folder, 'run')],
-        ...this.#flags,
-      ],
-      { env: { ...process.env, ...environment } },
-    );
+    const child = startFor(this.#test, process.execPath, [
+      join(project, 'src/daemon/main.ts'),
+      ...['--root-dir', this.root, '--manifests', this.manifests, '--address', '127.0.0.1', '--port', '0'],
+      ...['--runtime-root', join(this.folder, 'runtime'), '--runtime-state', join(this.folder, 'run')],
+      ...flags,
+    ]);
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#log += text;
+      // What a failed test is understood by.
+      if (process.env['STASIS_TEST_LOG']) process.stderr.write(text);
     });
     this.#daemon = child;
     const over = () => child.exitCode !== null || child.signalCode !== null;
@@ -96,7 +93,7 @@ export class TestNode {
     await this.stop('SIGKILL');
     for (const file of readdirSync(this.manifests)) rmSync(join(this.manifests, file));
     rmSync(join(this.checkpoints, 'checkpointed.pods'), { force: true });
-    await this.start();
+    await this.start([]);
     await until('all pods are gone', async () => {
       const pods = await this.pods();
       for (const { namespace, name, source } of pods) {
