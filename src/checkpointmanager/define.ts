@@ -136,9 +136,15 @@ export function defineCheckpoint<V>(declared: {
   };
 }
 
-/** The file of one version, with its checksum. */
+/**
+ * The file of one version, with its checksum. The checksum is taken over the value as a reader of the file will
+ * have it: a nil list that is left out of the JSON comes back empty where the reader allocates one, and a list
+ * without entries comes back nil where it does not. Hashed as they were, such files would be corrupt.
+ */
 export function encodeAs(version: Version, value: unknown): Uint8Array<ArrayBuffer> {
-  return encodeJson(version.type, version.checksum.seal(toFile(version, value)), version.encoding);
+  const plain = encodeJson(version.type, toFile(version, value), version.encoding);
+  const asRead = decodeJson(version.type, plain, version.initial?.());
+  return encodeJson(version.type, version.checksum.seal(asRead), version.encoding);
 }
 
 /** What `value` looks like as the file's object. */
@@ -178,7 +184,8 @@ export function see(version: Version, bytes: Uint8Array): Seen {
   }
 }
 
-function fromFile(version: Version, file: unknown): unknown {
+/** What callers work with, from the file's object. */
+export function fromFile(version: Version, file: unknown): unknown {
   const { inside } = version;
   if (!inside) return file;
   return decodeJsonText(inside.type, (file as Record<string, string>)[inside.field] ?? '');

@@ -74,6 +74,7 @@ export const cpuManager = defineCheckpoint({
         const idOf = facts['containerIdOf'] as ContainerIdOf | undefined;
         const entries = new Map<string, string>();
         for (const [podUid, containers] of newer.Entries ?? []) {
+          if (!containers?.size) lose(`${podUid}: an entry without containers`);
           for (const [container, cpus] of containers ?? []) {
             const id = idOf?.(podUid, container);
             if (id === undefined)

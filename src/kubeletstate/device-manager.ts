@@ -61,12 +61,16 @@ export const deviceManager = defineCheckpoint({
       type: fileV2,
       initial,
       checksum: partOfStruct(fileV2, 'Data'),
-      up: (older: DeviceManagerV1): DeviceManagerState => withEntries(older, (ids) => new Map([[0n, ids]])),
+      up: (older: DeviceManagerV1, { lose }): DeviceManagerState =>
+        withEntries(older, (ids, entry) => {
+          lose(`${nameOf(entry)}: on which NUMA nodes its devices are; node 0 is taken, as the kubelet does`);
+          return new Map([[0n, ids]]);
+        }),
       down: (newer: DeviceManagerState, { lose }): DeviceManagerV1 =>
         withEntries(newer, (nodes, entry) => {
           const placed = [...(nodes?.keys() ?? [])].filter((node) => node >= 0n);
           if (placed.length > 0) {
-            lose(`${entry.PodUID}/${entry.ContainerName} ${entry.ResourceName}: NUMA nodes of its devices`);
+            lose(`${nameOf(entry)}: NUMA nodes of its devices`);
           }
           return nodes && [...new Set([...nodes.values()].flatMap((ids) => ids ?? []))];
         }),
@@ -75,6 +79,10 @@ export const deviceManager = defineCheckpoint({
 });
 
 type Head = { PodUID: string; ContainerName: string; ResourceName: string };
+
+function nameOf({ PodUID, ContainerName, ResourceName }: Head): string {
+  return `${PodUID}/${ContainerName} ${ResourceName}`;
+}
 
 function withEntries<A, B>(
   state: {

@@ -151,8 +151,11 @@ export const draManager = defineCheckpoint({
           newer.Entries === null
             ? null
             : newer.Entries.map(({ ResourceHandles, ...claim }) => {
-                if (ResourceHandles?.length)
-                  lose(`${claim.Namespace}/${claim.ClaimName}: its resource handles`);
+                if (ResourceHandles) {
+                  lose(
+                    `${claim.Namespace}/${claim.ClaimName}: its ${ResourceHandles.length} resource handles`,
+                  );
+                }
                 return claim;
               }),
       }),
@@ -252,56 +255,66 @@ function withDevices<A, B>(state: Claims<A>, change: (device: A) => B): Claims<B
 
 /** The kubelet has no way from 1.30 to 1.31. This one keeps what both know: which claim has which CDI devices. */
 function toDriverState(older: Dra130, { lose }: { lose(what: string): void }): Dra131 {
-  const list = (older.Entries ?? []).map((claim) => {
-    const name = `${claim.Namespace}/${claim.ClaimName}`;
-    lose(`${name}: pool and device names are not in the old file`);
-    if (claim.ResourceHandles?.length) lose(`${name}: its resource handles`);
-    const states = new Map<
-      string,
-      {
-        Devices: {
-          CDIDeviceIDs: string[] | null;
-          RequestNames: null;
-          PoolName: string;
-          DeviceName: string;
-        }[];
-      }
-    >();
-    for (const [driver, ids] of claim.CDIDevices ?? []) {
-      states.set(driver, {
-        Devices: [{ PoolName: '', DeviceName: '', RequestNames: null, CDIDeviceIDs: ids }],
-      });
-    }
-    const { ClaimUID, ClaimName, Namespace, PodUIDs } = claim;
-    return { ClaimUID, ClaimName, Namespace, PodUIDs, DriverState: states };
-  });
+  const list =
+    older.Entries === null
+      ? null
+      : older.Entries.map((claim) => {
+          const name = `${claim.Namespace}/${claim.ClaimName}`;
+          lose(`${name}: pool and device names are not in the old file`);
+          if (claim.ResourceHandles?.length) lose(`${name}: its resource handles`);
+          const states = new Map<
+            string,
+            {
+              Devices: {
+                CDIDeviceIDs: string[] | null;
+                RequestNames: null;
+                PoolName: string;
+                DeviceName: string;
+              }[];
+            }
+          >();
+          for (const [driver, ids] of claim.CDIDevices ?? []) {
+            states.set(driver, {
+              Devices: [{ PoolName: '', DeviceName: '', RequestNames: null, CDIDeviceIDs: ids }],
+            });
+          }
+          const { ClaimUID, ClaimName, Namespace, PodUIDs } = claim;
+          return { ClaimUID, ClaimName, Namespace, PodUIDs, DriverState: states };
+        });
   return { ...header, ClaimInfoStateList: list };
 }
 
 const header = { Kind: 'DRACheckpoint', APIVersion: 'checkpoint.dra.kubelet.k8s.io/v1' };
 
 function fromDriverState(newer: Dra131, { lose }: { lose(what: string): void }): Dra130 {
-  const entries = (newer.ClaimInfoStateList ?? []).map((claim) => {
-    const name = `${claim.Namespace}/${claim.ClaimName}`;
-    const devices = [...(claim.DriverState ?? [])].map(
-      ([driver, { Devices }]) =>
-        [driver, (Devices ?? []).flatMap((each) => each.CDIDeviceIDs ?? [])] as const,
-    );
-    if (devices.length > 0) lose(`${name}: pool, device and request names`);
-    if (devices.length > 1) lose(`${name}: drivers other than ${devices[0]?.[0]} as the claim's driver`);
-    lose(`${name}: class name and resource handles are not in the new file`);
-    const { ClaimUID, ClaimName, Namespace, PodUIDs } = claim;
-    return {
-      DriverName: devices[0]?.[0] ?? '',
-      ClassName: '',
-      ClaimUID,
-      ClaimName,
-      Namespace,
-      PodUIDs,
-      ResourceHandles: null,
-      CDIDevices: new Map(devices),
-    };
-  });
+  if (newer.Kind !== header.Kind || newer.APIVersion !== header.APIVersion) {
+    lose(`kind ${newer.Kind} and apiVersion ${newer.APIVersion}`);
+  }
+  const entries =
+    newer.ClaimInfoStateList === null
+      ? null
+      : newer.ClaimInfoStateList.map((claim) => {
+          const name = `${claim.Namespace}/${claim.ClaimName}`;
+          const devices = [...(claim.DriverState ?? [])].map(
+            ([driver, { Devices }]) =>
+              [driver, (Devices ?? []).flatMap((each) => each.CDIDeviceIDs ?? [])] as const,
+          );
+          if (devices.length > 0) lose(`${name}: pool, device and request names`);
+          if (devices.length > 1)
+            lose(`${name}: drivers other than ${devices[0]?.[0]} as the claim's driver`);
+          lose(`${name}: class name and resource handles are not in the new file`);
+          const { ClaimUID, ClaimName, Namespace, PodUIDs } = claim;
+          return {
+            DriverName: devices[0]?.[0] ?? '',
+            ClassName: '',
+            ClaimUID,
+            ClaimName,
+            Namespace,
+            PodUIDs,
+            ResourceHandles: null,
+            CDIDevices: new Map(devices),
+          };
+        });
   return { Version: 'v1', Entries: entries, Checksum: 0n };
 }
 
