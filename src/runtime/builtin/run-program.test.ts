@@ -10,7 +10,9 @@ test('runProgram hands arguments on untouched and returns status and both stream
     status: 3,
     signal: undefined,
     stdout: 'a b|$(id)||',
+    stdoutBytes: Buffer.from('a b|$(id)||'),
     stderr: 'err\n',
+    stderrBytes: Buffer.from('err\n'),
     truncated: false,
   });
 });
