@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { frozenUntilRemoved } from '../api/cri-options.ts';
 import type { PodCheckpointResult } from '../api/stasis.ts';
 import type { JsonObject } from '../bytes/go-json.ts';
 import { CodedError } from '../errors/coded-error.ts';
@@ -109,9 +110,6 @@ export class PodCheckpoints {
       return undefined;
     }
     const result = await this.#capture(record, timeout, true, signal);
-    // What it does from here on is lost, so it gets no time for it.
-    await pods.accept({ ...record, drained: true });
-    await pods.stop(record, 0, signal);
     this.#options.log('info', `pod ${namespace}/${name} is checkpointed and ended`, {
       archive: result.archive,
     });
@@ -140,10 +138,15 @@ export class PodCheckpoints {
     const folder = join(directory.path, `.${randomInt(2 ** 47)}`);
     await mkdir(folder, { mode: privateDirectory });
     try {
-      await this.#captureInto(folder, sandbox, running, timeout, signal);
+      await this.#captureInto(folder, sandbox, running, timeout, drain, signal);
       const archive = directory.archivePath(sandbox.id);
       const size = await this.#pack(archive, folder, record, sandbox, running, signal);
       await directory.addPod(await this.#entry(record, sandbox, running, drain));
+      if (drain) {
+        // It is still frozen, and is killed so: nothing that it could do after the checkpoint is lost.
+        await this.#options.pods.accept({ ...record, drained: true });
+        await this.#options.pods.stop(record, 0, signal);
+      }
       return {
         namespace: pod.metadata.namespace,
         name: pod.metadata.name,
@@ -161,13 +164,15 @@ export class PodCheckpoints {
     sandbox: ActualSandbox,
     running: readonly ActualContainer[],
     timeout: number,
+    drain: boolean,
     signal: AbortSignal,
   ): Promise<void> {
+    const options: Record<string, string> = drain ? { [frozenUntilRemoved]: 'true' } : {};
     const timeoutMs = Math.min(longestTimer, (timeout || this.#options.defaultTimeout) * 1000);
     const containerIds = running.map(({ id }) => id);
     try {
       await this.#options.runtime.checkpointPod(
-        { podSandboxId: sandbox.id, outputPath, containerIds, options: {} },
+        { podSandboxId: sandbox.id, outputPath, containerIds, options },
         { signal, timeoutMs },
       );
     } catch (error) {

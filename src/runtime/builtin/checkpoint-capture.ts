@@ -53,6 +53,7 @@ type Taken = Omit<Captured, 'frozenAt' | 'frozenMicroseconds' | 'attempts'>;
  * Captures containers in one consistent cut: all are frozen before the first is captured, and none runs before
  * the last is captured. All run again when this returns or throws.
  * @param folder Private folder for the results.
+ * @param keepFrozen Whether they stay frozen when all are captured; the caller has to end that.
  * @throws CodedError `failed-precondition` when one cannot be captured (with CRIU's reason), `resource-exhausted`
  *   for a full disk, `deadline-exceeded`, `cancelled`, `internal`.
  */
@@ -61,6 +62,7 @@ export async function captureTogether(
   folder: string,
   options: CriuOptions,
   deadline: Deadline,
+  keepFrozen = false,
 ): Promise<Captured[]> {
   const frozen: Frozen[] = [];
   const frozenAt: Date[] = [];
@@ -86,7 +88,9 @@ export async function captureTogether(
   }
   const frozenMicroseconds: number[] = [];
   for (const [index, { cgroup }] of targets.entries()) {
-    await thaw(cgroup).catch((error: unknown) => failures.push(error));
+    if (!keepFrozen || failures.length > 0) {
+      await thaw(cgroup).catch((error: unknown) => failures.push(error));
+    }
     const since = frozen[index]?.since;
     if (since !== undefined) frozenMicroseconds.push(Math.round((performance.now() - since) * 1000));
   }

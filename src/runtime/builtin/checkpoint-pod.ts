@@ -1,12 +1,13 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { toJson } from '@bufbuild/protobuf';
+import { frozenUntilRemoved } from '../../api/cri-options.ts';
 import { podMemberNames } from '../../checkpoint/layout.ts';
 import { CodedError, messageOf } from '../../errors/coded-error.ts';
 import { type CheckpointPodRequest, PodSandboxConfigSchema } from '../../gen/cri/v1/api_pb.ts';
 import { writeFileAtomic } from '../../localfs/atomic-file.ts';
 import { writeArchive } from './checkpoint-archive.ts';
-import { type CaptureTarget, captureTogether } from './checkpoint-capture.ts';
+import { type Captured, type CaptureTarget, captureTogether } from './checkpoint-capture.ts';
 import {
   type CheckpointReport,
   defaultOptions,
@@ -19,6 +20,7 @@ import { json } from './checkpoint-metadata.ts';
 import { openScratch } from './checkpoint-scratch.ts';
 import { criuFacts } from './criu.ts';
 import { Deadline } from './deadline.ts';
+import { thaw } from './freezer.ts';
 import type { BuiltinRuntime } from './hooks.ts';
 import type { CriuOptions } from './oci-runtime.ts';
 import type { SandboxRecord } from './records.ts';
@@ -31,10 +33,13 @@ const optionNames: Readonly<Record<string, keyof CriuOptions>> = {
   'shell-job': 'shellJob',
 };
 
+/** Milliseconds that containers stay frozen for a caller who does not remove the folder. */
+const longestHold = 15 * 60_000;
+
 /**
  * CRI's CheckpointPod: one archive for each of the given containers, `<container name>.tar`, all of the same
  * moment, and `pod.dump` and `pod.options` that say how they belong together. All containers run again when this
- * returns or throws; on failure nothing is left in the folder.
+ * returns (but see {@link frozenUntilRemoved}) or throws; on failure nothing is left in the folder.
  * @throws CodedError `invalid-argument` for what the contract forbids, and as `captureTogether` does.
  */
 export async function checkpointPod(
@@ -43,7 +48,9 @@ export async function checkpointPod(
   signal: AbortSignal,
 ): Promise<CheckpointReport[]> {
   const sandbox = runtime.sandbox(request.podSandboxId);
-  const options = criuOptions(request.options);
+  const { [frozenUntilRemoved]: keep, ...others } = request.options;
+  const keepFrozen = keep !== undefined && isTrue(frozenUntilRemoved, keep);
+  const options = criuOptions(others);
   await checkOutput(request.outputPath);
   const ids = await selected(runtime, sandbox, request.containerIds);
   const name = sandbox.config.metadata?.name ?? sandbox.id;
@@ -55,16 +62,12 @@ export async function checkpointPod(
     const owner = { cgroups: targets.map(({ cgroup }) => cgroup), networks: [targets[0]?.network ?? ''] };
     const scratch = await openScratch(runtime.paths, owner);
     try {
-      return await captureInto(
-        runtime,
-        sandbox,
-        targets,
-        request.outputPath,
-        scratch.path,
-        options,
-        deadline,
-      );
+      const captured = await captureTogether(targets, scratch.path, options, deadline, keepFrozen);
+      const reports = await writeAll(runtime, sandbox, captured, request.outputPath, options, deadline);
+      if (keepFrozen) thawWhenRemoved(request.outputPath, targets, runtime.log);
+      return reports;
     } catch (error) {
+      if (keepFrozen) await thawAll(targets);
       for (const left of await readdir(request.outputPath)) {
         await rm(join(request.outputPath, left), { force: true, recursive: true });
       }
@@ -75,16 +78,14 @@ export async function checkpointPod(
   });
 }
 
-async function captureInto(
+async function writeAll(
   runtime: BuiltinRuntime,
   sandbox: SandboxRecord,
-  targets: readonly CaptureTarget[],
+  captured: readonly Captured[],
   output: string,
-  scratch: string,
   options: CriuOptions,
   deadline: Deadline,
 ): Promise<CheckpointReport[]> {
-  const captured = await captureTogether(targets, scratch, options, deadline);
   const reports: CheckpointReport[] = [];
   const archives: Record<string, string> = {};
   for (const each of captured) {
@@ -103,24 +104,51 @@ async function captureInto(
   return reports;
 }
 
+async function thawAll(targets: readonly CaptureTarget[]): Promise<void> {
+  for (const { cgroup } of targets) await thaw(cgroup);
+}
+
+/**
+ * Lets the containers run again when the caller has removed the folder it was given: by then it has ended them,
+ * or has failed and wants them back. One that forgets the folder does not keep them for ever.
+ */
+function thawWhenRemoved(
+  folder: string,
+  targets: readonly CaptureTarget[],
+  log: (line: string) => void,
+): void {
+  const end = performance.now() + longestHold;
+  const look = async (): Promise<void> => {
+    const kept = await stat(folder).then(
+      () => true,
+      () => false,
+    );
+    if (kept && performance.now() < end) setTimeout(look, 50);
+    else await thawAll(targets).catch((error: unknown) => log(messageOf(error)));
+  };
+  setTimeout(look, 50);
+}
+
+function isTrue(key: string, value: string): boolean {
+  if (value === 'true' || value === 'false') return value === 'true';
+  throw new CodedError(
+    'invalid-argument',
+    `option ${key} is ${JSON.stringify(value)}; it can be true or false`,
+  );
+}
+
 /** @throws CodedError `invalid-argument` for a key or a value that is not supported. */
 export function criuOptions(given: Readonly<Record<string, string>>): CriuOptions {
   const options = { ...defaultOptions };
   for (const [key, value] of Object.entries(given)) {
     const name = Object.hasOwn(optionNames, key) ? optionNames[key] : undefined;
     if (name === undefined) {
-      const known = Object.keys(optionNames).join(', ');
+      const known = [...Object.keys(optionNames), frozenUntilRemoved].join(', ');
       throw new CodedError('invalid-argument', `option ${JSON.stringify(key)} is not supported`, {
         hint: `supported are ${known}`,
       });
     }
-    if (value !== 'true' && value !== 'false') {
-      throw new CodedError(
-        'invalid-argument',
-        `option ${key} is ${JSON.stringify(value)}; it can be true or false`,
-      );
-    }
-    options[name] = value === 'true';
+    options[name] = isTrue(key, value);
   }
   return options;
 }

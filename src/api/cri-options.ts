@@ -1,0 +1,6 @@
+/**
+ * An option of ours in CRI's `CheckpointPod`, with the value `true`: the containers stay frozen until the caller
+ * has removed `output_path`. Whoever means to end the pod after its checkpoint ends it meanwhile, so that nothing
+ * it would have done in between is lost.
+ */
+export const frozenUntilRemoved = 'frozen-until-removed';
