@@ -39,7 +39,7 @@ test: deps runtime build ## every test, with real container runtimes
 	@$(tied) scripts/test $(ARGS) $(TESTS)
 
 demo: deps runtime build ## checkpoints moved from one node to another, told as a story
-	@$(tied) scripts/demo
+	@$(tied) scripts/runtime-root run -- node scripts/demo/main.ts
 
 bench: deps runtime build ## against the tools of today, side by side (SIZES="1 100" for less than 1 GiB)
 	@$(tied) scripts/bench $(SIZES)
