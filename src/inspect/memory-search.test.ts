@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openFixture } from '../../test/fixture-archives.ts';
+import { textOf } from '../bytes/text.ts';
+import { isCoded } from '../errors/coded-error.ts';
+import { compilePattern } from './byte-pattern.ts';
+import { imagesOf } from './images.ts';
+import { type SearchHit, type SearchOptions, searchMemory } from './memory-search.ts';
+
+async function collect(hits: AsyncIterable<SearchHit>): Promise<SearchHit[]> {
+  const all: SearchHit[] = [];
+  for await (const hit of hits) all.push(hit);
+  return all;
+}
+
+const latin1 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).latin1Slice();
+
+async function search(options: SearchOptions, archive = 'crun-1.28-memory.tar'): Promise<SearchHit[]> {
+  const checkpoint = await openFixture(archive);
+  try {
+    return await collect(searchMemory(await imagesOf(checkpoint), options));
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+const literal = (text: string): SearchOptions => ({ patterns: [{ kind: 'literal', text }] });
+
+test('searchMemory: a match over the end of a page', async () => {
+  const hits = await search({ ...literal('text that goes on over the end of a page'), pids: [1] });
+  assert.deepEqual(
+    hits.map(({ address, rights }) => [address % 4096n, rights]),
+    [[4086n, 'rw-p']],
+  );
+});
+
+test('searchMemory: a match that begins in one map and ends in the next', async () => {
+  const hits = await search({ ...literal('and over a map as well'), pids: [1] });
+  const crossing = hits.find(({ address }) => address % 4096n === 4084n);
+  assert.equal(crossing?.rights, 'rw-p');
+  assert.equal(textOf(crossing?.match ?? new Uint8Array()), 'and over a map as well');
+});
+
+test('searchMemory: UTF-16, bytes with gaps, expressions, either case', async () => {
+  const wide = await search({ patterns: [{ kind: 'utf16', text: 'Wide text' }], pids: [1] });
+  assert.ok(wide.some(({ rights, address }) => rights === 'rw-p' && address % 4096n === 2000n));
+  const gaps = await search({ patterns: [{ kind: 'hex', text: 'f3 0f 1e ?? c3' }], pids: [1] });
+  assert.ok(gaps.some(({ rights, map }) => rights === 'r-xp' && map === ''));
+  const expression = await search({
+    patterns: [{ kind: 'regex', source: 'AWS_[A-Z_]+=\\S+KEY' }],
+    pids: [1],
+    context: 4,
+  });
+  const found = expression.find(({ rights }) => rights === 'rw-p');
+  assert.equal(
+    textOf(found?.match ?? new Uint8Array()),
+    'AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+  );
+  assert.equal(found?.after.length, 4);
+  const anyCase = await search({
+    patterns: [{ kind: 'literal', text: 'NOT FOR CORE', ignoreCase: true }],
+    pids: [1],
+  });
+  assert.ok(anyCase.length > 0);
+});
+
+test('searchMemory: file offset, process and shared memory are named', async () => {
+  const [inFile] = await search({ ...literal('changed in memory alone'), pids: [1] }).then((hits) =>
+    hits.filter(({ map }) => map === '/tmp/mapped'),
+  );
+  assert.equal(inFile?.fileOffset, 2 * 4096);
+  assert.equal(inFile?.comm, 'memory');
+  const shared = await search(literal('System V segment 2'));
+  assert.deepEqual(
+    shared.map(({ pid, segment, map }) => [pid, segment, map]),
+    [[undefined, 1, '[System V 1]']],
+  );
+  const sealed = await search({ ...literal('inside the sealed box'), shared: true });
+  assert.ok(sealed.some(({ map }) => map === 'memfd:sealed box'));
+});
+
+test('searchMemory: secrets by how they look, and nothing where there is nothing', async () => {
+  const hits = await search({ secrets: true });
+  const kinds = new Set(hits.map(({ pattern }) => pattern));
+  for (const kind of ['private key', 'AWS secret key', 'password in a setting'])
+    assert.ok(kinds.has(kind), kind);
+  assert.deepEqual(await search(literal('nobody wrote this')), []);
+});
+
+test('searchMemory: the windows of a long stretch join without a gap', async () => {
+  const { bytesSource } = await import('../bytes/byte-source.ts');
+  const { ImageSet } = await import('../criu/image-set.ts');
+  const { encodeCrit } = await import('../criu/crit-encode.ts');
+  const pages = new Uint8Array(12 << 20);
+  const needle = new TextEncoder().encode('needle');
+  const places = [0, 4194302, 4194304 + 17, 8388603, (12 << 20) - 6];
+  for (const at of places) pages.set(needle, at);
+  const files: Record<string, Uint8Array> = {
+    'pstree.img': encodeCrit(
+      '{"magic":"PSTREE","entries":[{"pid":1,"ppid":0,"pgid":1,"sid":1,"threads":[1]}]}',
+    ),
+    'pagemap-1.img': encodeCrit(
+      '{"magic":"PAGEMAP","entries":[{"pages_id":1},{"vaddr":4096,"compat_nr_pages":0,"flags":4,"nr_pages":3072}]}',
+    ),
+    'pages-1.img': pages,
+  };
+  const images = new ImageSet({
+    names: async () => Object.keys(files),
+    open: async (name) => files[name] && bytesSource(files[name]),
+  });
+  for (const context of [0, 10]) {
+    for (const patterns of [
+      [{ kind: 'literal', text: 'needle' }],
+      [{ kind: 'regex', source: 'ne+dle' }],
+    ] as const) {
+      const hits = await collect(searchMemory(images, { patterns, context, latin1 }));
+      assert.deepEqual(
+        hits.map(({ address }) => Number(address) - 4096),
+        places,
+      );
+    }
+  }
+});
+
+test('compilePattern: malformed patterns are refused', () => {
+  const specs = [
+    { kind: 'literal', text: '' },
+    { kind: 'hex', text: 'zz' },
+    { kind: 'hex', text: '?? ??' },
+    { kind: 'hex', text: 'abc' },
+    { kind: 'regex', source: '(' },
+  ] as const;
+  for (const spec of specs)
+    assert.throws(
+      () => compilePattern(spec),
+      (error) => isCoded(error, 'invalid-argument'),
+    );
+});
