@@ -14,7 +14,7 @@ async function collect(hits: AsyncIterable<SearchHit>): Promise<SearchHit[]> {
 }
 
 const latin1 = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).latin1Slice();
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 
 async function search(options: SearchOptions, archive = 'crun-1.28-memory.tar'): Promise<SearchHit[]> {
   const checkpoint = await openFixture(archive);
