@@ -211,3 +211,52 @@ test('list: nothing found is not a failure', async (t) => {
     err: '',
   });
 });
+
+const sockets = join(fixtures, 'crun-1.28-sockets.tar');
+
+test('inspect --files --sockets: descriptors and sockets below their process', async () => {
+  const { status, out, err } = await checkpointctl('inspect', '--files', '--sockets', sockets);
+  assert.deepEqual([status, err], [0, '']);
+  assert.match(out, /├── Open files\n {8}│ {3}├── \[REG 0\] {2}\/dev\/null\n/);
+  assert.match(out, /├── \[cwd\] {2}\/\n {8}│ {3}└── \[root\] {2}\/\n {8}└── Open sockets\n/);
+  assert.ok(out.includes('[TCP (LISTEN)]  127.0.0.1:8080 -> 0.0.0.0:0 (↑ 16.0 KB ↓ 128.0 KB)\n'));
+  assert.ok(out.includes('[UDP]  [::1]:5354 -> [::]:0 (↑ 208.0 KB ↓ 208.0 KB)\n'));
+  assert.ok(out.includes('[UNIX (DGRAM)]  /tmp/datagrams.sock\n'));
+});
+
+test("inspect --files --sockets --format json: checkpointctl's members", async () => {
+  const { out } = await checkpointctl('inspect', '--files', '--sockets', '--format', 'json', sockets);
+  const [node] = JSON.parse(out);
+  assert.deepEqual(node.file_descriptors[0].open_files[0], { type: 'REG', fd: 'REG 0', path: '/dev/null' });
+  assert.deepEqual(node.file_descriptors[0].open_files.at(-1), { type: '', fd: 'root', path: '/' });
+  assert.deepEqual(node.sockets[0].open_sockets[0], {
+    protocol: 'TCP',
+    data: {
+      type: 'TCP',
+      state: 'LISTEN',
+      src: '127.0.0.1',
+      src_port: 8080,
+      dst: '0.0.0.0',
+      send_buf: '16.0 KB',
+      recv_buf: '128.0 KB',
+    },
+  });
+  assert.equal(node.sections, undefined);
+});
+
+test('inspect --section: every section there is, in tree and JSON; unknown ones are refused', async () => {
+  const { sectionNames } = await import('../inspect/sections.ts');
+  const { inspect } = await import('./commands/inspect.ts');
+  const flag = inspect.flags['section'];
+  assert.deepEqual(flag?.kind === 'stringArray' && flag.values?.toSorted(), ['all', ...sectionNames].sort());
+  const tree = await checkpointctl('inspect', '--section', 'details', '--section', 'mounts', crio);
+  assert.match(tree.out, /├── Details\n│ {3}├── pid 1\n/);
+  assert.match(tree.out, /CAP_KILL/);
+  const json = await checkpointctl('inspect', '--section', 'all', '--format', 'json', crio);
+  const [node] = JSON.parse(json.out);
+  assert.equal(json.err, '');
+  assert.equal(node.sections.details[0].pid, 1);
+  assert.ok(node.sections.maps.length > 0 && node.sections.rootfs.length > 0);
+  const refused = await checkpointctl('inspect', '--section', 'nope', crio);
+  assert.deepEqual([refused.status, refused.err.split('\n')[0]], [1, 'Error: unknown section: nope']);
+});

@@ -1,8 +1,10 @@
 import { printGoJson } from '../bytes/go-json.ts';
 import { type Report, type ReportOptions, readReport } from '../inspect/report.ts';
+import { type SectionName, sectionNames } from '../inspect/sections.ts';
+import { lateCodec } from '../localfs/late-codec.ts';
 import { CommandError } from './command.ts';
 import type { Console } from './console.ts';
-import { displayNode } from './inspect-json.ts';
+import { displayNode, type ShownParts } from './inspect-json.ts';
 import { reportTree } from './inspect-tree.ts';
 import { openCheckpoint } from './open.ts';
 import { printable } from './output/escape.ts';
@@ -19,6 +21,7 @@ export interface InspectFlags {
   'ps-tree': boolean;
   'ps-tree-cmd': boolean;
   'ps-tree-env': boolean;
+  section: readonly string[];
   sockets: boolean;
   stats: boolean;
 }
@@ -36,30 +39,34 @@ export async function inspectFiles(
   if (flags.format !== 'tree' && flags.format !== 'json') {
     throw new CommandError(`invalid output format: ${printable(flags.format)}`);
   }
-  const metadata = flags.all || flags.metadata;
+  const shown = shownParts(flags);
   const reports: Report[] = [];
   let failed = false;
   for (const path of paths) {
-    const report = await inspectOne(path, flags, console);
+    const report = await inspectOne(path, optionsOf(flags, shown), console);
     failed ||= !report || report.problems.length > 0;
     if (!report) continue;
     reports.push(report);
     if (flags.format === 'json') continue;
     console.out.write(`\nDisplaying container checkpoint tree view from ${printable(path)}\n\n`);
-    console.out.write(`${treeText(reportTree(report, { metadata }))}\n`);
+    console.out.write(`${treeText(reportTree(report, shown))}\n`);
   }
   if (flags.format === 'json' && reports.length > 0) {
-    const nodes = reports.map((report) => displayNode(report, { metadata }));
+    const nodes = reports.map((report) => displayNode(report, shown));
     console.out.write(`${printGoJson(nodes, '  ')}\n`);
   }
   return failed ? 1 : 0;
 }
 
-async function inspectOne(path: string, flags: InspectFlags, console: Console): Promise<Report | undefined> {
+async function inspectOne(
+  path: string,
+  options: ReportOptions,
+  console: Console,
+): Promise<Report | undefined> {
   try {
     const checkpoint = await openCheckpoint(path);
     try {
-      const report = await readReport(checkpoint, optionsOf(flags));
+      const report = await readReport(checkpoint, options);
       for (const { about, message } of report.problems) {
         console.err.write(`Error: failed to get ${printable(about)}: ${printable(message)}\n`);
       }
@@ -73,17 +80,41 @@ async function inspectOne(path: string, flags: InspectFlags, console: Console): 
   }
 }
 
-function optionsOf(flags: InspectFlags): ReportOptions {
+function shownParts(flags: InspectFlags): ShownParts & { sections: readonly SectionName[] } {
+  for (const name of flags.section) {
+    if (name !== 'all' && !sectionNames.includes(name as SectionName)) {
+      throw new CommandError(`unknown section: ${printable(name)}`, {
+        hint: `one of all, ${sectionNames.join(', ')}`,
+      });
+    }
+  }
+  const wanted = (name: SectionName): boolean =>
+    flags.section.includes('all') || flags.section.includes(name);
+  return {
+    metadata: flags.all || flags.metadata,
+    files: flags.all || flags.files,
+    sockets: flags.all || flags.sockets,
+    sections: sectionNames.filter(wanted),
+  };
+}
+
+function optionsOf(
+  flags: InspectFlags,
+  shown: ShownParts & { sections: readonly SectionName[] },
+): ReportOptions {
   const args = flags.all || flags['ps-tree-cmd'];
   const environment = flags.all || flags['ps-tree-env'];
-  const files = flags.all || flags.files;
-  const sockets = flags.all || flags.sockets;
+  const files = shown.files || shown.sockets;
+  const sections =
+    files && !shown.sections.includes('files') ? [...shown.sections, 'files' as const] : shown.sections;
   return {
-    processes: flags['ps-tree'] || flags.pid !== 0 || args || environment || files || sockets,
+    processes: flags['ps-tree'] || flags.pid !== 0 || args || environment || files === true,
     args,
     environment,
     statistics: flags.all || flags.stats,
     mounts: flags.all || flags.mounts,
     pid: flags.pid === 0 ? undefined : flags.pid,
+    sections,
+    codec: lateCodec,
   };
 }

@@ -2,13 +2,25 @@ import type { Printable } from '../bytes/go-json.ts';
 import type { NetworkAddress } from '../checkpoint/identity.ts';
 import type { ProcessNode } from '../inspect/process-tree.ts';
 import type { Report } from '../inspect/report.ts';
+import type { SectionName } from '../inspect/sections.ts';
 import { annotationTree, isJsonAnnotation } from './annotations.ts';
+import { dataValue } from './plain-data.ts';
+import { fileDescriptorsNode, socketsNode } from './process-files.ts';
 
 type Members = Record<string, Printable>;
 
+/** What a rendering of a report shows besides what is always there. */
+export interface ShownParts {
+  metadata?: boolean;
+  files?: boolean;
+  sockets?: boolean;
+  sections?: readonly SectionName[];
+}
+
 /** A report under the names and in the order of checkpointctl's JSON; what it does not have is left out. */
-export function displayNode(report: Report, options: { metadata?: boolean } = {}): Members {
+export function displayNode(report: Report, options: ShownParts = {}): Members {
   const { identity, sizes, statistics, processes } = report;
+  const files = report.sections?.files;
   const { ip, mac } = addressesOf(report);
   return {
     container_name: identity.name,
@@ -39,12 +51,20 @@ export function displayNode(report: Report, options: { metadata?: boolean } = {}
     process_tree: processes?.[0] && processNode(processes[0]),
     // A tree that does not hang together has several roots; checkpointctl knows one.
     other_process_trees: processes && processes.length > 1 ? processes.slice(1).map(processNode) : undefined,
+    file_descriptors: options.files && files ? fileDescriptorsNode(files) : undefined,
+    sockets: options.sockets && files ? socketsNode(files) : undefined,
     mounts: report.mounts?.map(({ destination, type, source }) => ({ destination, type, source })),
+    sections: options.sections?.length ? sectionsNode(report, options.sections) : undefined,
     problems:
       report.problems.length > 0
         ? report.problems.map(({ about, message }) => ({ about, message }))
         : undefined,
   };
+}
+
+function sectionsNode({ sections = {} }: Report, names: readonly SectionName[]): Printable {
+  const found = names.filter((name) => sections[name] !== undefined);
+  return new Map(found.map((name): [string, Printable] => [name, dataValue(sections[name])]));
 }
 
 /** All addresses and all MACs of a container, joined. */

@@ -1,16 +1,19 @@
 import type { Json } from '../bytes/go-json.ts';
 import type { NetworkAddress } from '../checkpoint/identity.ts';
+import type { ProcessFiles } from '../inspect/open-files.ts';
 import type { ProcessNode } from '../inspect/process-tree.ts';
 import type { Report } from '../inspect/report.ts';
 import type { CheckpointSizes } from '../inspect/sizes.ts';
 import type { DumpStatistics } from '../inspect/stats.ts';
 import { annotationTree, isJsonAnnotation, jsonText, volumesAnnotation, volumesIn } from './annotations.ts';
-import { addressesOf, commandLine } from './inspect-json.ts';
+import { addressesOf, commandLine, type ShownParts } from './inspect-json.ts';
 import { byteText, durationText } from './output/quantities.ts';
 import { type TreeNode, treeNode } from './output/tree.ts';
+import { dataNodes, wordsOf } from './plain-data.ts';
+import { fileNodes, socketNodes } from './process-files.ts';
 
 /** A report as the tree that `inspect` prints. */
-export function reportTree(report: Report, options: { metadata?: boolean } = {}): TreeNode {
+export function reportTree(report: Report, options: ShownParts = {}): TreeNode {
   const { identity, sizes, statistics, processes, mounts } = report;
   const children = [
     treeNode(`Image: ${identity.image}`),
@@ -24,12 +27,23 @@ export function reportTree(report: Report, options: { metadata?: boolean } = {})
   ];
   if (statistics) children.push(statisticsNode(statistics));
   if (options.metadata) children.push(metadataNode(report));
-  if (processes) children.push(treeNode('Process tree', processes.map(processNode)));
+  if (processes)
+    children.push(
+      treeNode(
+        'Process tree',
+        processes.map((root) => processNode(root, report, options)),
+      ),
+    );
   if (mounts && mounts.length > 0) {
     const nodes = mounts.map(({ destination, type, source }) =>
       treeNode(`Destination: ${destination}`, [treeNode(`Type: ${type}`), treeNode(`Source: ${source}`)]),
     );
     children.push(treeNode('Overview of mounts', nodes));
+  }
+  for (const name of options.sections ?? []) {
+    const nodes = dataNodes(report.sections?.[name]);
+    if (nodes.length > 0 && report.sections?.[name] !== undefined)
+      children.push(treeNode(wordsOf(name), nodes));
   }
   return treeNode(identity.name || 'Container', children);
 }
@@ -122,7 +136,8 @@ function memberNodes(value: Json): TreeNode[] {
 }
 
 /** Built from the leaves: a tree from outside may be deeper than calls may nest. */
-function processNode(root: ProcessNode): TreeNode {
+function processNode(root: ProcessNode, report: Report, options: ShownParts): TreeNode {
+  const files = new Map(report.sections?.files?.map((one) => [one.pid, one]));
   const order = [root];
   for (let at = 0; at < order.length; at++) order.push(...(order[at]?.children ?? []));
   const nodes = new Map<ProcessNode, TreeNode>();
@@ -130,9 +145,18 @@ function processNode(root: ProcessNode): TreeNode {
     const below = process.children.flatMap((child) => nodes.get(child) ?? []);
     const state = process.state === 'Alive' ? '' : ` (${process.state})`;
     const text = process.args?.length ? commandLine(process.args) : process.comm;
-    nodes.set(process, treeNode(text, [...environmentNodes(process), ...below], `${process.pid}${state}`));
+    const own = [...environmentNodes(process), ...openNodes(files.get(process.pid), options)];
+    nodes.set(process, treeNode(text, [...own, ...below], `${process.pid}${state}`));
   }
   return nodes.get(root) ?? treeNode('');
+}
+
+function openNodes(files: ProcessFiles | undefined, options: ShownParts): TreeNode[] {
+  const groups: [string, TreeNode[]][] = [
+    ['Open files', files && options.files ? fileNodes(files) : []],
+    ['Open sockets', files && options.sockets ? socketNodes(files) : []],
+  ];
+  return groups.filter(([, nodes]) => nodes.length > 0).map(([title, nodes]) => treeNode(title, nodes));
 }
 
 function environmentNodes({ environment }: ProcessNode): TreeNode[] {

@@ -1,5 +1,27 @@
 import { defineCommand } from '../command.ts';
 
+/** The names are those of the report's sections; a test holds the two lists together. */
+const sections = [
+  'all',
+  'details',
+  'files',
+  'maps',
+  'shared',
+  'ipc',
+  'seccomp',
+  'mounts',
+  'namespaces',
+  'cgroups',
+  'locks',
+  'network',
+  'dump',
+  'rootfs',
+  'deleted',
+  'binds',
+  'log',
+  'criuLog',
+] as const;
+
 export const inspect = defineCommand({
   name: 'inspect',
   operands: 'FILE...',
@@ -8,6 +30,7 @@ export const inspect = defineCommand({
     'inspect checkpoint.tar',
     'inspect --all checkpoint.tar',
     'inspect --ps-tree-cmd --pid 7 checkpoint.tar',
+    'inspect --section details --section maps checkpoint.tar',
     'inspect --format json --stats checkpoint.tar | jq ".[0].statistics"',
   ],
   flags: {
@@ -33,6 +56,11 @@ export const inspect = defineCommand({
     'ps-tree-env': {
       kind: 'bool',
       usage: 'Display an overview of processes in the container checkpoint with their environment variables',
+    },
+    section: {
+      kind: 'stringArray',
+      values: sections,
+      usage: `Show a section by \`NAME\`, or all of them: ${sections.join(', ')}`,
     },
     sockets: { kind: 'bool', usage: 'Display the open sockets for processes in the container checkpoint' },
     stats: { kind: 'bool', usage: 'Display checkpoint statistics' },
