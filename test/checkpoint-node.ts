@@ -78,16 +78,18 @@ export class TestNode {
   readonly open: OpenRuntime;
   readonly image: string;
   readonly folder: string;
+  readonly state: string;
   /** What the runtime told its operator. */
   readonly lines: string[];
 
-  private constructor(open: OpenRuntime, image: string, folder: string, lines: string[]) {
+  private constructor(open: OpenRuntime, image: string, folder: string, state: string, lines: string[]) {
     const transport = createRouterTransport(open.routes);
     this.cri = createClient(RuntimeService, transport);
     this.images = createClient(ImageService, transport);
     this.open = open;
     this.image = image;
     this.folder = folder;
+    this.state = state;
     this.lines = lines;
   }
 
@@ -101,7 +103,7 @@ export class TestNode {
       ...{ log: (line: string) => lines.push(line), runtime: options.runtime ?? 'crun' },
     });
     const image = `rootdir:${await imageFolder(t, folder)}`;
-    const node = new TestNode(open, image, folder, lines);
+    const node = new TestNode(open, image, folder, state, lines);
     await node.images.pullImage({ image: { image } });
     t.after(async () => {
       for (const { id } of (await node.cri.listPodSandbox({})).items) {

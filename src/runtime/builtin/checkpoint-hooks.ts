@@ -4,6 +4,7 @@ import { recoverScratch } from './checkpoint-scratch.ts';
 import { cgroupOf, isFrozen, thaw } from './freezer.ts';
 import type { BuiltinRuntime, CheckpointHooks } from './hooks.ts';
 import { holdPackets, release, releasePackets } from './packet-hold.ts';
+import { makePidNamespace } from './pid-namespace.ts';
 import type { ContainerRecord, SandboxRecord } from './records.ts';
 import { createFromArchive, dropImages, explainRestore } from './restore-container.ts';
 import { restorePod } from './restore-pod.ts';
@@ -21,6 +22,7 @@ export function checkpointHooks(): CheckpointHooks {
     createFromArchive,
     async beforeRestore(runtime, container) {
       const sandbox = runtime.sandbox(container.sandboxId);
+      await makePidNamespace(runtime.paths, container.id);
       await holdPackets(runtime, sandbox);
       return (failed) => afterRestore(runtime, sandbox, container, failed);
     },

@@ -35,6 +35,8 @@ export function configDump({ target, frozenAt }: Captured): Uint8Array {
     rootfsImage: container.image.name,
     rootfsImageRef: container.image.ref,
     rootfsImageName: container.image.name,
+    // Podman looks an image up by this.
+    rootfsImageID: container.image.id.replace(/^sha256:/, ''),
     runtime: oci.name,
     createdTime: timeOf(container.createdAt),
     checkpointedTime: frozenAt.toISOString(),

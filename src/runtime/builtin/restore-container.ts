@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CodedError, isCoded, messageOf } from '../../errors/coded-error.ts';
 import type { ContainerConfig } from '../../gen/cri/v1/api_pb.ts';
@@ -11,10 +11,10 @@ import { criuFacts } from './criu.ts';
 import { Deadline } from './deadline.ts';
 import type { BuiltinRuntime } from './hooks.ts';
 import type { CriuOptions } from './oci-runtime.ts';
-import { containerDirectory, restoreDirectory, runtimeState } from './paths.ts';
+import { containerDirectory, restoreDirectory, rootfsDirectories, runtimeState } from './paths.ts';
 import type { ContainerImage, ContainerRecord, SandboxRecord } from './records.ts';
 import { type UnpackedArchive, unpackArchive } from './restore-archive.ts';
-import { externalMounts, renameExternalMounts } from './restore-images.ts';
+import { externalMounts, renameExternalMounts, rootMode } from './restore-images.ts';
 import { restoreSpec } from './restore-spec.ts';
 import { applyRootfsDiff } from './rootfs-diff.ts';
 import { unpackMissing } from './shared-memory.ts';
@@ -149,9 +149,10 @@ async function applyFiles(
   runtime: BuiltinRuntime,
   sandbox: SandboxRecord,
   container: ContainerRecord,
-  { rootfsDiff, devShm, deleted }: UnpackedArchive,
+  unpacked: UnpackedArchive,
   deadline: Deadline,
 ): Promise<void> {
+  const { rootfsDiff, devShm, deleted } = unpacked;
   const source = rootfsDiff === undefined ? undefined : await openFileSource(rootfsDiff);
   try {
     const { paths } = runtime;
@@ -159,6 +160,9 @@ async function applyFiles(
   } finally {
     await source?.close();
   }
+  // Engines differ in what the root folder itself looks like; it is part of no archive.
+  const mode = await rootMode(unpacked.images);
+  if (mode !== undefined) await chmod(rootfsDirectories(runtime.paths, container.id).merged, mode);
   if (devShm === undefined || sandbox.shm === undefined) return;
   await unpackMissing(devShm, sandbox.shm);
 }

@@ -5,6 +5,7 @@ import { decodeImage, type ImageEntry } from '../../criu/image.ts';
 import { kindOfFile } from '../../criu/magic.ts';
 import { decodePagemap, pageSizeOf } from '../../criu/pagemap.ts';
 import { CodedError } from '../../errors/coded-error.ts';
+import type { FileEntry } from '../../gen/criu/files.ts';
 import { MntEntry } from '../../gen/criu/namespaces.ts';
 
 /** No image but the pages is longer than this. */
@@ -93,4 +94,15 @@ export async function renameExternalMounts(folder: string, rename: (key: string)
 
 async function mountImages(folder: string): Promise<string[]> {
   return (await readdir(folder)).filter((name) => /^mountpoints-\d+\.img$/.test(name));
+}
+
+/** Permission bits of the container's root folder, where a process had it open: CRIU insists on the same. */
+export async function rootMode(folder: string): Promise<number | undefined> {
+  const bytes = await readFile(join(folder, 'files.img')).catch(() => undefined);
+  if (bytes === undefined) return undefined;
+  for (const { message } of decodeImage(bytes, 'files.img').entries) {
+    const { reg } = message as FileEntry;
+    if (reg?.name === '/' && reg.mode !== undefined) return reg.mode & 0o7777;
+  }
+  return undefined;
 }

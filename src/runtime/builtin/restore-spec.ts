@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { CodedError } from '../../errors/coded-error.ts';
 import type { OciMount, OciNamespace, OciSpec } from './oci-spec.ts';
+import { namespaceToBeMade } from './pid-namespace.ts';
 
 export interface RestoreSpecOptions {
   /** What this runtime would run the container with. */
@@ -97,13 +98,8 @@ function joined(
     }
     if (mine !== undefined) return { type: namespace.type, path: mine };
     if (namespace.type === 'pid') {
-      throw new CodedError(
-        'unsupported',
-        'the checkpointed container shared the process namespace of its pod; its process numbers cannot be had again',
-        {
-          hint: 'checkpoint containers that have a process namespace of their own (the default in Kubernetes)',
-        },
-      );
+      notes.push('the container shared the process namespace of its pod; it now has one like it for itself');
+      return { type: 'pid', path: namespaceToBeMade };
     }
     throw new CodedError(
       'failed-precondition',

@@ -13,8 +13,9 @@ export async function mountRootfs(
   signal?: AbortSignal,
 ): Promise<void> {
   const { merged, upper, work } = rootfsDirectories(paths, id);
-  // Its owner and mode become those of the container's `/`; the folder around it keeps others out.
-  await mkdir(upper, { recursive: true, mode: 0o755 });
+  // Its owner and mode become those of the container's `/`; the folder around it keeps others out. The mode is
+  // the one that Podman and CRI-O give theirs: CRIU insists on the same where it restores.
+  await mkdir(upper, { recursive: true, mode: 0o555 });
   for (const folder of [merged, work]) await mkdir(folder, { recursive: true, mode: 0o755 });
   if (await isMounted(merged)) return;
   await mountOverlay(
