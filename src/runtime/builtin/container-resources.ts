@@ -77,9 +77,13 @@ function withoutMissing(part: Part, value: unknown, controllers: ReadonlySet<str
 }
 
 function limitNames(part: Part, value: unknown, controller: string): string {
+  if (part === 'hugepageLimits') {
+    const sizes = value as NonNullable<OciResources['hugepageLimits']>;
+    return sizes.map(({ pageSize, limit }) => `hugepages.${pageSize}=${limit}`).join(', ');
+  }
   const names = Object.entries(value as object)
     .filter(([key]) => part !== 'cpu' || (key === 'cpus' || key === 'mems') === (controller === 'cpuset'))
-    .map(([key, limit]) => `${part}.${key}=${typeof limit === 'object' ? JSON.stringify(limit) : limit}`);
+    .map(([key, limit]) => `${part}.${key}=${limit}`);
   return names.join(', ');
 }
 
