@@ -98,6 +98,10 @@ export class NodePods {
     );
   }
 
+  byUid(uid: string): PodRecord | undefined {
+    return this.#records.get(uid);
+  }
+
   /** Makes a pod one of this node's, durably. */
   async accept(record: PodRecord): Promise<void> {
     await this.#options.store.save(record);

@@ -67,9 +67,11 @@ export class PodCheckpoints {
   ): Promise<PodCheckpointResult> {
     const record = this.#options.pods.find(namespace, name);
     if (!record) throw new CodedError('not-found', `this node has no pod ${namespace}/${name}`);
-    return this.#options.pods.exclusively(record.pod.metadata.uid, (stopping) =>
-      this.#capture(record, timeout, false, AbortSignal.any([signal, stopping])),
-    );
+    const { uid } = record.pod.metadata;
+    return this.#options.pods.exclusively(uid, async (stopping) => {
+      const current = this.#options.pods.byUid(uid) ?? record;
+      return this.#capture(current, timeout, false, AbortSignal.any([signal, stopping]));
+    });
   }
 
   /**
@@ -85,9 +87,11 @@ export class PodCheckpoints {
       for (const record of pods.records()) {
         if (record.drained) continue;
         const { uid } = record.pod.metadata;
-        const result = await pods.exclusively(uid, (stopping) =>
-          this.#drainOne(record, timeout, AbortSignal.any([signal, stopping])),
-        );
+        const result = await pods.exclusively(uid, async (stopping) => {
+          // It may have changed, or gone, while it waited for its turn.
+          const current = pods.byUid(uid);
+          return current && this.#drainOne(current, timeout, AbortSignal.any([signal, stopping]));
+        });
         if (result) results.push(result);
       }
       log('info', `the node is drained, ${results.length} pods are checkpointed`);
