@@ -5,6 +5,14 @@ import { CodedError } from '../errors/coded-error.ts';
 /** Name of the file, in a kubelet checkpoints directory, that lists the pods checkpointed there. */
 export const checkpointedPodsFile = 'checkpointed.pods';
 
+/** Members of ours in an entry's `extra`, besides the two that have fields of their own. */
+export const entryMembers = {
+  /** Which node's root directory the checkpoint was made in; gone once it was inserted somewhere. */
+  node: 'io.stasis.node',
+  /** RFC 3339 time at which a drain ended the pod after this checkpoint. */
+  drained: 'io.stasis.drained',
+} as const;
+
 /** One container of a checkpointed pod. Absent strings are `''`, absent numbers 0, as in the file. */
 export interface CheckpointedContainer {
   name: string;

@@ -5,6 +5,7 @@ import {
   type CheckpointedPod,
   type CheckpointedPods,
   checkpointedPodsFile,
+  entryMembers,
   podArchiveName,
 } from '../kubeletstate/checkpointed-pods.ts';
 import { AtomicFile, privateDirectory } from './atomic-file.ts';
@@ -56,7 +57,7 @@ export async function insertCheckpoints(
     await directory.update(
       async (before, existed) => {
         for (const file of staged.values()) await file.commit();
-        const pods = list.pods.map((pod) => ({ ...pod, restoring: '', restored: '' }));
+        const pods = list.pods.map(toBeRestored);
         return existed
           ? { ...before, pods: mergePods(before.pods, pods) }
           : { ...list, pods: mergePods([], pods) };
@@ -67,6 +68,13 @@ export async function insertCheckpoints(
     // A committed file is no longer under its temporary name; discarding it does nothing.
     for (const file of staged.values()) await file.discard();
   }
+}
+
+/** The entry without what only meant something where the checkpoint was made. */
+function toBeRestored(pod: CheckpointedPod): CheckpointedPod {
+  const ours: readonly string[] = Object.values(entryMembers);
+  const extra = new Map([...pod.extra].filter(([key]) => !ours.includes(key)));
+  return { ...pod, restoring: '', restored: '', extra };
 }
 
 async function stage(

@@ -9,6 +9,7 @@ import {
   type CheckpointedContainer,
   checkpointedContainer,
   checkpointedPod,
+  entryMembers,
 } from '../kubeletstate/checkpointed-pods.ts';
 import { privateDirectory } from '../localfs/atomic-file.ts';
 import type { CheckpointsDirectory } from '../localfs/checkpoints-directory.ts';
@@ -22,14 +23,6 @@ import type { PodDirectories } from './pod-directories.ts';
 import { type ActualContainer, type ActualSandbox, actualPod, type Runtime } from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
 import { fromRpc } from './rpc-error.ts';
-
-/** Members of ours in `checkpointed.pods`, kept by every program that rewrites the list as a whole. */
-export const entryMembers = {
-  /** Which root directory made the checkpoint. */
-  node: 'io.stasis.node',
-  /** RFC 3339 time at which a drain ended the pod after this checkpoint. */
-  drained: 'io.stasis.drained',
-} as const;
 
 export interface PodCheckpointOptions {
   runtime: Runtime;

@@ -7,7 +7,7 @@ export const insert = defineCommand({
   long: `Insert an extracted kubelet checkpoint into a kubelet checkpoints directory.
 
 The pods of the archive are added to those that the directory lists; one whose sandbox is listed already takes
-its place. A daemon that watches the directory restores each of them once.`,
+its place. The daemon of the node restores each of them once, when it starts or is uncordoned.`,
   examples: [
     'insert -i /tmp/checkpoints.tar',
     'insert -i checkpoints.tar -t /mnt/node/var/lib/kubelet/checkpoints',
