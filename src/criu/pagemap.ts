@@ -51,15 +51,18 @@ export function decodePagemap(bytes: Uint8Array, name = 'pagemap'): Pagemap {
   const headSize = sizeAt(sizes, at);
   const head = decodeMessage(PagemapHead, bytes.subarray(at + 4, at + 4 + headSize));
   at += 4 + headSize;
-  const builder = new Builder(countEntries(sizes, at), name);
-  const reader = new EntryReader(bytes);
-  while (at < bytes.length) {
+  const length = countEntries(sizes, at);
+  const columns = {
+    start: new Float64Array(length),
+    pages: new Float64Array(length),
+    flags: new Uint8Array(length),
+  };
+  for (let row = 0; row < length; row++) {
     const size = sizeAt(sizes, at);
-    reader.read(at + 4, at + 4 + size);
-    builder.add(reader);
+    readEntry(bytes, at + 4, at + 4 + size, columns, row);
     at += 4 + size;
   }
-  return builder.pagemap(head.pages_id);
+  return finish(columns, head.pages_id, name);
 }
 
 function countEntries(words: SizeWords, from: number): number {
@@ -86,120 +89,86 @@ function broken(name: string, found: string): CodedError {
   return new CodedError('corrupt', `${name}: ${found}`, { data: { file: name } });
 }
 
-/**
- * Reads one `PagemapEntry` into its own properties. Almost every entry is nothing but numbers of at most 53
- * bits in a few known fields; for the rest the general decoder is asked.
- */
-class EntryReader {
-  vaddr = 0;
-  pages = 0;
-  flags = 0;
-  readonly #bytes: Uint8Array;
-  #at = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  read(start: number, end: number): void {
-    this.#at = start;
-    let vaddr = 0;
-    let compat = 0;
-    let inParent = false;
-    let flags = -1;
-    let pages = -1;
-    while (this.#at < end) {
-      let tag = this.#bytes[this.#at++] ?? 0;
-      const value = this.#number(end);
-      if (value < 0) tag = -1;
-      if (tag === 8) vaddr = value;
-      else if (tag === 16) compat = value;
-      else if (tag === 24) inParent = value !== 0;
-      else if (tag === 32) flags = value;
-      else if (tag === 40) pages = value;
-      else {
-        this.#readSlowly(start, end);
-        return;
-      }
-    }
-    this.#set(vaddr, pages < 0 ? compat : pages, flags, inParent);
-  }
-
-  #set(vaddr: number, pages: number, flags: number, inParent: boolean): void {
-    this.vaddr = vaddr / addressUnit;
-    this.pages = pages;
-    const known = Math.max(flags, 0);
-    this.flags = inParent ? known | pageFlags.parent : flags < 0 ? pageFlags.present : flags;
-  }
-
-  #readSlowly(start: number, end: number): void {
-    const entry = decodeMessage(PagemapEntry, this.#bytes.subarray(start, end));
-    const pages = Number(entry.nr_pages ?? BigInt(entry.compat_nr_pages));
-    this.#set(0, pages, entry.flags ?? -1, entry.in_parent ?? false);
-    this.vaddr =
-      Number(entry.vaddr / BigInt(addressUnit)) + Number(entry.vaddr % BigInt(addressUnit)) / addressUnit;
-  }
-
-  /** A varint of at most 53 bits, or −1. */
-  #number(end: number): number {
-    let value = 0;
-    let scale = 1;
-    while (this.#at < end) {
-      const byte = this.#bytes[this.#at++] ?? 0;
-      value += (byte & 0x7f) * scale;
-      if (value > Number.MAX_SAFE_INTEGER) return -1;
-      if (byte < 0x80) return value;
-      scale *= 128;
-      if (scale > 2 ** 56) return -1;
-    }
-    return -1;
-  }
+/** The columns while they are filled. */
+interface Columns {
+  readonly start: Float64Array;
+  readonly pages: Float64Array;
+  readonly flags: Uint8Array;
 }
 
-class Builder {
-  readonly #name: string;
-  readonly #start: Float64Array;
-  readonly #pages: Float64Array;
-  readonly #flags: Uint8Array;
-  readonly #filePage: Float64Array;
-  #length = 0;
-  #next = 0;
-  #present = 0;
+/** Field numbers of `PagemapEntry` with the form they are written in, as they stand before each value. */
+const tags = { vaddr: 8, compatPages: 16, inParent: 24, flags: 32, pages: 40 } as const;
 
-  constructor(capacity: number, name: string) {
-    this.#name = name;
-    this.#start = new Float64Array(capacity);
-    this.#pages = new Float64Array(capacity);
-    this.#flags = new Uint8Array(capacity);
-    this.#filePage = new Float64Array(capacity);
+/**
+ * Reads one entry into row `row`. Almost every entry is nothing but numbers of at most 53 bits in known
+ * fields, and there are millions: so this is one loop over bytes, and whatever is unusual in any way is read
+ * again by the general decoder.
+ */
+function readEntry(bytes: Uint8Array, from: number, end: number, columns: Columns, row: number): void {
+  let vaddr = 0;
+  let compat = 0;
+  let pages = -1;
+  let flags = -1;
+  let inParent = 0;
+  let at = from;
+  while (at < end) {
+    const tag = bytes[at++] as number;
+    let byte = bytes[at++] as number;
+    let value = byte & 0x7f;
+    for (let scale = 128; byte > 0x7f && scale < 2 ** 50; scale *= 128) {
+      byte = bytes[at++] as number;
+      value += (byte & 0x7f) * scale;
+    }
+    if (byte > 0x7f || at > end) {
+      readSlowly(bytes.subarray(from, end), columns, row);
+      return;
+    }
+    if (tag === tags.vaddr) vaddr = value;
+    else if (tag === tags.pages) pages = value;
+    else if (tag === tags.flags) flags = value;
+    else if (tag === tags.compatPages) compat = value;
+    else if (tag === tags.inParent) inParent = value;
+    else {
+      readSlowly(bytes.subarray(from, end), columns, row);
+      return;
+    }
   }
+  columns.start[row] = vaddr / addressUnit;
+  columns.pages[row] = pages < 0 ? compat : pages;
+  columns.flags[row] = flagsOf(flags, inParent !== 0);
+}
 
-  add({ vaddr, pages, flags }: { vaddr: number; pages: number; flags: number }): void {
-    const at = this.#length;
-    if (vaddr < this.#next) throw broken(this.#name, `entry ${at} lies before the end of the one before it`);
-    if (!Number.isInteger(vaddr)) throw broken(this.#name, `entry ${at} does not start on a page`);
-    if (pages > 2 ** 52 || this.#present + pages > 2 ** 52)
-      throw broken(this.#name, `entry ${at} has too many pages`);
-    this.#start[at] = vaddr;
-    this.#pages[at] = pages;
-    this.#flags[at] = flags;
-    this.#filePage[at] = this.#present;
-    if (flags & pageFlags.present) this.#present += pages;
-    this.#next = vaddr + pages;
-    this.#length += 1;
-  }
+/** Versions without flags had a mark for pages of the parent, and everything else was present. */
+function flagsOf(flags: number, inParent: boolean): number {
+  if (inParent) return Math.max(flags, 0) | pageFlags.parent;
+  return flags < 0 ? pageFlags.present : flags;
+}
 
-  pagemap(pagesId: number): Pagemap {
-    return {
-      pagesId,
-      length: this.#length,
-      start: this.#start.subarray(0, this.#length),
-      pages: this.#pages.subarray(0, this.#length),
-      flags: this.#flags.subarray(0, this.#length),
-      filePage: this.#filePage.subarray(0, this.#length),
-      presentPages: this.#present,
-    };
+function readSlowly(bytes: Uint8Array, columns: Columns, row: number): void {
+  const entry = decodeMessage(PagemapEntry, bytes);
+  const unit = BigInt(addressUnit);
+  columns.start[row] = Number(entry.vaddr / unit) + Number(entry.vaddr % unit) / addressUnit;
+  columns.pages[row] = Number(entry.nr_pages ?? BigInt(entry.compat_nr_pages));
+  columns.flags[row] = flagsOf(entry.flags ?? -1, entry.in_parent ?? false);
+}
+
+/** Where each entry's pages are, once all are read. @throws CodedError `corrupt` for what cannot be */
+function finish(columns: Columns, pagesId: number, name: string): Pagemap {
+  const { start, pages, flags } = columns;
+  const filePage = new Float64Array(start.length);
+  let next = 0;
+  let present = 0;
+  for (let row = 0; row < start.length; row++) {
+    const first = start[row] as number;
+    const count = pages[row] as number;
+    if (first < next) throw broken(name, `entry ${row} lies before the end of the one before it`);
+    if (first !== Math.floor(first)) throw broken(name, `entry ${row} does not start on a page`);
+    if (count > 2 ** 52 || present + count > 2 ** 52) throw broken(name, `entry ${row} has too many pages`);
+    filePage[row] = present;
+    if ((flags[row] as number) & pageFlags.present) present += count;
+    next = first + count;
   }
+  return { pagesId, length: start.length, start, pages, flags, filePage, presentPages: present };
 }
 
 /**
