@@ -78,6 +78,8 @@ export interface Command {
    * they are called wrongly, and a failure with what its error code says.
    */
   compatible?: boolean;
+  /** Exit status of a failure where 1 means something else. */
+  failureStatus?: number;
   hidden?: boolean;
   /** Everything after the name is an argument, flags included. */
   rawArguments?: boolean;

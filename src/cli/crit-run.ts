@@ -1,20 +1,18 @@
 import { concat } from '../bytes/concat.ts';
 import { type JsonValue, pythonJson } from '../bytes/python-json.ts';
 import { textOf } from '../bytes/text.ts';
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { encodeCrit } from '../criu/crit-encode.ts';
 import { exploreFds, exploreMems, explorePs, exploreRss, exploreSk } from '../criu/crit-explore.ts';
 import { critInfo, critText } from '../criu/crit-json.ts';
 import { decodeImage } from '../criu/image.ts';
-import { ImageSet } from '../criu/image-set.ts';
+import type { ImageSet } from '../criu/image-set.ts';
 import { CodedError } from '../errors/coded-error.ts';
-import { imagesOf } from '../inspect/images.ts';
 import { writeFileAtomic } from '../localfs/atomic-file.ts';
 import { openFileSource } from '../localfs/file-source.ts';
 import { UsageError } from './command.ts';
 import type { Console } from './console.ts';
-import { openCheckpoint } from './open.ts';
 import { printable } from './output/escape.ts';
+import { withImages } from './with-images.ts';
 
 /** Longest image or JSON text that is converted, in bytes. */
 const longestInput = 1 << 30;
@@ -62,24 +60,10 @@ export async function critExplore(path: string, what: string, console: Console):
   const explore = Object.hasOwn(explorations, what) ? explorations[what] : undefined;
   if (!explore)
     throw new UsageError(`unknown exploration "${printable(what)}": one of ps, fds, mems, rss, sk`);
-  const checkpoint = await openCheckpoint(path);
-  try {
-    for (const line of await explore(await imagesIn(checkpoint))) {
+  await withImages(path, console, async (images) => {
+    for (const line of await explore(images)) {
       console.out.write(`${what === 'sk' ? line : line.split('\t').map(printable).join('\t')}\n`);
     }
-  } finally {
-    await checkpoint.close();
-  }
-}
-
-/** The images of a checkpoint, or those that lie at its top where it is a folder of nothing else. */
-async function imagesIn(checkpoint: Checkpoint): Promise<ImageSet> {
-  if (!(await checkpoint.find('inventory.img')) && !(await checkpoint.find('pstree.img'))) {
-    return imagesOf(checkpoint);
-  }
-  return new ImageSet({
-    names: async () => (await checkpoint.members()).files.map(({ name }) => name),
-    open: async (name) => ((await checkpoint.find(name)) ? checkpoint.open(name) : undefined),
   });
 }
 

@@ -150,6 +150,7 @@ function statusOf(error: unknown, command: Command): number {
   if (error instanceof CommandError && error.status !== undefined) return error.status;
   if (isCoded(error, 'cancelled')) return exitStatus('cancelled');
   if (command.compatible) return 1;
+  if (command.failureStatus !== undefined) return command.failureStatus;
   if (error instanceof UsageError) return 2;
   return isCoded(error) ? exitStatus(error.code) : 1;
 }

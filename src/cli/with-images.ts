@@ -1,0 +1,36 @@
+import { memberFolders } from '../checkpoint/layout.ts';
+import { ImageSet } from '../criu/image-set.ts';
+import { imagesOf } from '../inspect/images.ts';
+import type { Console } from './console.ts';
+import { openCheckpoint } from './open.ts';
+
+/**
+ * Gives `work` the images of a checkpoint, pages included, and closes it afterwards. A compressed archive is
+ * passed once and its images kept in memory as far as there is room.
+ * A folder that holds images and nothing else is taken for a checkpoint, too.
+ */
+export async function withImages<T>(
+  path: string,
+  console: Console,
+  work: (images: ImageSet) => Promise<T>,
+): Promise<T> {
+  const checkpoint = await openCheckpoint(path, { signal: console.signal });
+  try {
+    if (checkpoint.sequential) {
+      const folders = [memberFolders.images, memberFolders.earlierImages];
+      const keep = ({ name }: { name: string }) =>
+        folders.some((folder) => name.startsWith(folder)) ? ('all' as const) : undefined;
+      await checkpoint.prepare({ keep }, console.signal);
+    }
+    const flat = (await checkpoint.find('inventory.img')) ?? (await checkpoint.find('pstree.img'));
+    if (!flat) return await work(await imagesOf(checkpoint));
+    return await work(
+      new ImageSet({
+        names: async () => (await checkpoint.members()).files.map(({ name }) => name),
+        open: async (name) => ((await checkpoint.find(name)) ? checkpoint.open(name) : undefined),
+      }),
+    );
+  } finally {
+    await checkpoint.close();
+  }
+}
