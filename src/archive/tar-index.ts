@@ -53,10 +53,13 @@ export class TarIndex {
 
 export interface IndexOptions {
   limits?: ArchiveLimits;
-  /** Bytes to read at once, so that small members in a row cost one read. */
-  readAhead?: number;
+  /** The most bytes to read at once, so that small members in a row cost one read. */
+  readAhead?: number | undefined;
   signal?: AbortSignal | undefined;
 }
+
+/** Bytes that are read together with a header after a jump. */
+const leastAhead = 8192;
 
 /**
  * Indexes an uncompressed archive: reads headers, and passes over content without reading it.
@@ -64,11 +67,12 @@ export interface IndexOptions {
  *   beyond the limits.
  */
 export async function indexTar(source: ByteSource, options: IndexOptions = {}): Promise<TarIndex> {
-  const { limits = defaultLimits, readAhead = 1 << 15, signal } = options;
+  const { limits = defaultLimits, readAhead = 1 << 19, signal } = options;
   const entries: TarEntry[] = [];
   const parser = parseTar(limits);
   let window: Uint8Array = new Uint8Array(0);
   let start = 0;
+  let ahead = Math.min(leastAhead, readAhead);
   let step = parser.next();
   while (!step.done) {
     if (isEntry(step.value)) {
@@ -78,13 +82,12 @@ export async function indexTar(source: ByteSource, options: IndexOptions = {}): 
     }
     const { at, length } = step.value;
     if (at < start || at + length > start + window.length) {
+      // Small members follow each other closely, and more and more is read at once; pages are jumped over.
+      const near = at <= start + 2 * window.length;
+      ahead = Math.min(near ? ahead * 2 : leastAhead, readAhead);
       start = at;
       const there = Math.max(0, source.size - at);
-      window = await source.read(
-        Math.min(at, source.size),
-        Math.min(Math.max(length, readAhead), there),
-        signal,
-      );
+      window = await source.read(Math.min(at, source.size), Math.min(Math.max(length, ahead), there), signal);
     }
     step = parser.next(window.subarray(at - start, at - start + length));
   }

@@ -74,7 +74,10 @@ export function* parseTar(limits: ArchiveLimits): TarParser {
   for (let block: Uint8Array = first; ; block = yield { at, length: blockSize }) {
     if (block.length < blockSize) throw endsEarly(at, after);
     if (isZeroBlock(block)) return yield* endMark(at);
-    const { entry, metadataBytes } = yield* readMember(block, at, limits);
+    const header = parseHeader(block, at);
+    const { entry, metadataBytes } = isPlain(header)
+      ? { entry: plainMember(header, at, limits), metadataBytes: 0 }
+      : yield* readMember(header, block, at, limits);
     checkLimit(limits, 'members', ++members, 'reading the archive');
     indexBytes += metadataBytes + entry.name.length + entry.linkName.length;
     checkLimit(limits, 'indexBytes', indexBytes, 'reading the archive');
@@ -102,17 +105,62 @@ interface Extended {
   records: readonly PaxRecord[];
 }
 
+/** Whether the header block alone says everything, as it does for nearly every member. */
+function isPlain(header: TarHeader): boolean {
+  return !isDescription(header.flag) && header.flag !== 'S';
+}
+
+function plainMember(header: TarHeader, headerOffset: number, limits: ArchiveLimits): TarEntry {
+  const { name, linkName, size } = header;
+  checkLimit(
+    limits,
+    'nameBytes',
+    Math.max(name.length, linkName.length),
+    `the member at offset ${headerOffset}`,
+  );
+  return {
+    name,
+    type: typeOf(header.flag, name, size, headerOffset),
+    size,
+    mode: header.mode,
+    uid: header.uid,
+    gid: header.gid,
+    userName: header.userName,
+    groupName: header.groupName,
+    mtime: header.mtime,
+    linkName,
+    devMajor: header.devMajor,
+    devMinor: header.devMinor,
+    xattrs: undefined,
+    sparse: undefined,
+    headerOffset,
+    dataOffset: headerOffset + blockSize,
+    storedSize: size,
+  };
+}
+
+/** @throws CodedError `corrupt` for content where there can be none. */
+function typeOf(flag: string, name: string, storedSize: number, at: number): MemberType {
+  // In archives older than POSIX a folder is a file whose name ends in a slash.
+  const type = flag === '\0' && name.endsWith('/') ? 'directory' : (typeFlags[flag] ?? 'other');
+  if (storedSize > 0 && type !== 'file' && type !== 'other') {
+    throw invalid(at, `${storedSize} bytes of content for ${name}, which is a ${type},`);
+  }
+  return type;
+}
+
 function* readMember(
+  firstHeader: TarHeader,
   firstBlock: Uint8Array,
   headerOffset: number,
   limits: ArchiveLimits,
 ): Reading<{ entry: TarEntry; metadataBytes: number }> {
   const extended: Extended = { name: undefined, linkName: undefined, records: [] };
+  let header = firstHeader;
   let block = firstBlock;
   let at = headerOffset;
   let metadataBytes = 0;
   for (let count = 0; ; count++) {
-    const header = parseHeader(block, at);
     if (!isDescription(header.flag)) {
       const entry = yield* memberOf(header, block, at, headerOffset, extended, limits);
       return { entry, metadataBytes };
@@ -124,6 +172,7 @@ function* readMember(
     at += blockSize + padded(header.size);
     block = yield { at, length: blockSize };
     if (block.length < blockSize || isZeroBlock(block)) throw endsEarly(at, header.name);
+    header = parseHeader(block, at);
   }
 }
 
@@ -166,8 +215,6 @@ function applyDescription(
   if (found) throw invalid(at, `a global extended header that sets ${found[0]}`);
 }
 
-const noRecords: ReadonlyMap<string, string> = new Map();
-
 function* memberOf(
   header: TarHeader,
   block: Uint8Array,
@@ -176,16 +223,12 @@ function* memberOf(
   extended: Extended,
   limits: ArchiveLimits,
 ): Reading<TarEntry> {
-  const records = extended.records.length === 0 ? noRecords : new Map(extended.records);
+  const records = new Map(extended.records);
   const name = records.get(pax.sparseName) ?? records.get(pax.path) ?? extended.name ?? header.name;
   const linkName = records.get(pax.linkPath) ?? extended.linkName ?? header.linkName;
   checkLimit(limits, 'nameBytes', Math.max(name.length, linkName.length), `the member at offset ${at}`);
   const storedSize = wholeNumber(records, pax.size, at) ?? header.size;
-  // In archives older than POSIX a folder is a file whose name ends in a slash.
-  const type = header.flag === '\0' && name.endsWith('/') ? 'directory' : (typeFlags[header.flag] ?? 'other');
-  if (storedSize > 0 && type !== 'file' && type !== 'other') {
-    throw invalid(at, `${storedSize} bytes of content for ${name}, which is a ${type},`);
-  }
+  const type = typeOf(header.flag, name, storedSize, at);
   const content = yield* layOut(header, block, at + blockSize, storedSize, name, extended.records, limits);
   return {
     ...header,
@@ -220,9 +263,6 @@ function* layOut(
   records: readonly PaxRecord[],
   limits: ArchiveLimits,
 ): Reading<Content> {
-  if (records.length === 0 && header.flag !== 'S') {
-    return { size: storedSize, sparse: undefined, dataOffset, storedSize };
-  }
   const byKey = new Map(records);
   const count = (found: number) => checkLimit(limits, 'sparseSegments', found, `member ${name}`);
   const finish = (segments: SparseSegment[], size: number, from: number, stored: number): Content => ({
@@ -246,7 +286,6 @@ function* layOut(
 }
 
 function xattrsOf(records: readonly PaxRecord[]): Record<string, string> | undefined {
-  if (records.length === 0) return undefined;
   const found = records.filter(([key]) => key.startsWith(pax.xattrPrefix));
   if (found.length === 0) return undefined;
   return Object.fromEntries(found.map(([key, value]) => [key.slice(pax.xattrPrefix.length), value]));

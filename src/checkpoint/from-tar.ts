@@ -36,14 +36,14 @@ class TarCheckpoint implements Checkpoint {
   readonly sequential = false;
   readonly #source: ByteSource;
   readonly #limits: ArchiveLimits;
-  readonly #readAhead: number;
+  readonly #readAhead: number | undefined;
   #index: Promise<TarIndex> | undefined;
   #list: MemberList | undefined;
 
   constructor(source: ByteSource, options: TarCheckpointOptions) {
     this.#source = source;
     this.#limits = options.limits ?? defaultLimits;
-    this.#readAhead = options.readAhead ?? 1 << 15;
+    this.#readAhead = options.readAhead;
     this.origin = options.origin;
     this.format = options.format ?? 'tar';
   }

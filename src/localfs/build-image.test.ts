@@ -9,7 +9,7 @@ import { type TarMember, writeTar } from '../archive/tar-writer.ts';
 import { utf8 } from '../bytes/text.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { isCoded } from '../errors/coded-error.ts';
-import { buildImage, parseImageTarget } from './build-image.ts';
+import { buildImage } from './build-image.ts';
 import { openCheckpoint } from './open-checkpoint.ts';
 
 const fixtures = resolve(import.meta.dirname, '../../fixtures/archives');
@@ -125,19 +125,4 @@ test('buildImage + dangerous, damaged and foreign archives leave nothing behind'
     buildImage({ checkpoint: crio, image: 'Not A Name', target: { kind: 'archive', path: source } }),
     (error) => isCoded(error, 'invalid-argument'),
   );
-});
-
-test('parseImageTarget + transports and plain names', () => {
-  assert.deepEqual(parseImageTarget('oci:/tmp/x:quay.io/a/b:1'), {
-    image: 'quay.io/a/b:1',
-    target: { kind: 'directory', path: '/tmp/x' },
-  });
-  assert.deepEqual(parseImageTarget('oci-archive:/tmp/ck.oci.tar'), {
-    image: 'ck',
-    target: { kind: 'archive', path: '/tmp/ck.oci.tar' },
-  });
-  assert.deepEqual(parseImageTarget('quay.io/foo/bar:latest', '/out'), {
-    image: 'quay.io/foo/bar:latest',
-    target: { kind: 'archive', path: '/out/bar-latest.oci.tar' },
-  });
 });

@@ -1,5 +1,5 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { sniffPacking } from '../archive/compression.ts';
 import { type ArchiveLimits, defaultLimits } from '../archive/limits.ts';
 import { writeTar } from '../archive/tar-writer.ts';
@@ -193,29 +193,4 @@ async function copyTo(path: string, content: ByteSource, signal?: AbortSignal): 
     throw error;
   }
   await file.commit();
-}
-
-/**
- * Where `build` writes an image of that name: `oci:DIR` and `oci-archive:FILE` say it themselves, with the name
- * behind the path (`oci-archive:/tmp/x.tar:localhost/ck:1`); a name alone means an archive in the folder.
- */
-export function parseImageTarget(
-  text: string,
-  folder = '.',
-): { image: string; target: BuildOptions['target'] } {
-  const match = /^(oci|oci-archive):([^:]+)(?::(.+))?$/.exec(text);
-  if (match?.[2]) {
-    const path = match[2];
-    const image =
-      match[3] ??
-      basename(path)
-        .replace(/(\.oci)?\.tar$/, '')
-        .toLowerCase();
-    return { image, target: { kind: match[1] === 'oci' ? 'directory' : 'archive', path } };
-  }
-  const name = fullReference(text).split('/').at(-1) ?? '';
-  return {
-    image: text,
-    target: { kind: 'archive', path: join(folder, `${name.replace(':', '-')}.oci.tar`) },
-  };
 }
