@@ -25,17 +25,20 @@ function hasCgroup(machine: string): boolean {
   return existsSync(`/sys/fs/cgroup/stasis-${machine}`);
 }
 
-/** Whether any process has this word among its arguments. */
-function runs(word: string): boolean {
-  return readdirSync('/proc').some((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
+/** The processes that have all these words among their arguments. */
+function processes(...words: string[]): number[] {
+  const numbers = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return numbers.map(Number).filter((pid) => {
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(word);
+      const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      return words.every((word) => args.includes(word));
     } catch {
-      return false;
+      return false; // it has ended since
     }
   });
 }
+
+const runs = (word: string): boolean => processes(word).length > 0;
 
 test('runtime-root run: streams and exit status are those of the command', needsRuntime, async (t) => {
   const { run, state } = machines(t);
@@ -93,10 +96,7 @@ test('runtime-root: the next start removes what a killed keeper left', needsRunt
   const alive = await run('start', 'alive');
   assert.equal(alive.status, 0, alive.stderr);
   await until('the machine to be up', () => runs(word));
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    if (args.includes('keep') && args.includes('dead')) process.kill(Number(pid), 'SIGKILL');
-  }
+  for (const keeper of processes('keep', 'dead')) process.kill(keeper, 'SIGKILL');
   killed.kill('SIGKILL');
   // its first process holds the lock for as long as the kernel takes to end it
   await until('the machine to end', async () => !(await run('list')).stdout.includes('dead'));
