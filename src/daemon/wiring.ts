@@ -28,6 +28,7 @@ import { checkpointHooks } from '../runtime/builtin/checkpoint-hooks.ts';
 import { createApp } from '../server/app.ts';
 import { listen } from '../server/https-server.ts';
 import { RequestLimits } from '../server/limits.ts';
+import { ServerMetrics } from '../server/server-metrics.ts';
 import { addStasisRoutes } from '../server/stasis-routes.ts';
 import { localAccess } from './local-access.ts';
 import type { Settings } from './settings.ts';
@@ -70,6 +71,7 @@ export async function startDaemon(settings: Settings, version: string, log: Log)
       authenticate: firstOf([access.authenticate, ...authentication.list], { anonymous: settings.anonymous }),
       authorize,
       limits,
+      metrics: new ServerMetrics(),
       audit: (record) => log('info', 'audit', { ...record }),
       digestOf: (path) => fileDigest(path, stopping.signal),
       routes: (routes) => addStasisRoutes(routes, node.control),

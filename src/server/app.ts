@@ -20,6 +20,7 @@ import type { Audit, RequestFacts } from './audit.ts';
 import { answerCheckpoint, plain } from './kubelet-routes.ts';
 import type { RequestLimits } from './limits.ts';
 import { isCanonical, maximumTarget, parseTarget } from './request-path.ts';
+import type { ServerMetrics } from './server-metrics.ts';
 
 export interface AppOptions {
   nodeName: string;
@@ -29,6 +30,7 @@ export interface AppOptions {
   authorize: Authorizer;
   limits: RequestLimits;
   audit: Audit;
+  metrics: ServerMetrics;
   /** Digest of a finished archive, for the audit line; may take its time. */
   digestOf(path: string, signal?: AbortSignal): Promise<string>;
   /** Adds the routes of our own API. */
@@ -39,6 +41,9 @@ export interface StasisBindings {
   Bindings: HttpBindings;
   Variables: { facts: RequestFacts };
 }
+/** The text format of Prometheus. */
+const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
+
 export type StasisApp = Hono<StasisBindings>;
 export type StasisContext = Context<StasisBindings>;
 
@@ -46,11 +51,14 @@ export type StasisContext = Context<StasisBindings>;
  * The whole HTTP surface: who is it, may they, then the Kubelet Checkpoint API or our own. Only `/livez` is
  * answered to everyone.
  */
-export function createApp(options: AppOptions): StasisApp {
+export function createApp(given: AppOptions): StasisApp {
+  const { checkpointer, metrics } = given;
+  const options = checkpointer ? { ...given, checkpointer: metrics.counted(checkpointer) } : given;
   const app: StasisApp = new Hono<StasisBindings>();
   app.use('*', (context, next) => audited(options, context, next));
   app.use('*', (context, next) => guarded(options, context, next));
   app.get(healthz, () => plain(200, 'ok', { 'x-content-type-options': 'nosniff' }));
+  app.get('/metrics', () => plain(200, options.metrics.text(), {}, metricsType));
   options.routes?.(app);
   app.notFound(() => plain(404, bodies.notFound));
   app.onError((error, context) => {
@@ -73,7 +81,7 @@ export function errorResponse(error: unknown): Response {
 }
 
 async function audited(
-  { audit, digestOf }: AppOptions,
+  { audit, digestOf, metrics }: AppOptions,
   context: StasisContext,
   next: () => Promise<void>,
 ): Promise<void> {
@@ -82,7 +90,9 @@ async function audited(
   const path = parseTarget(incoming.url ?? '')?.path ?? incoming.url ?? '';
   const facts: RequestFacts = { path, user: undefined, verb: '', resource: '', decision: 'public' };
   context.set('facts', facts);
+  const answered = metrics.request(incoming.method ?? '', path);
   await next();
+  answered();
   const record = {
     user: facts.user?.name ?? '',
     groups: facts.user?.groups ?? [],

@@ -27,10 +27,15 @@ export interface CheckpointRequest {
 }
 
 /** A plain text answer, in the bytes that Go's server would send. */
-export function plain(status: number, body: string, headers: Record<string, string> = {}): Response {
+export function plain(
+  status: number,
+  body: string,
+  headers: Record<string, string> = {},
+  type: string = plainText,
+): Response {
   return new Response(body, {
     status,
-    headers: { ...headers, 'content-type': plainText, 'content-length': String(Buffer.byteLength(body)) },
+    headers: { ...headers, 'content-type': type, 'content-length': String(Buffer.byteLength(body)) },
   });
 }
 

@@ -11,6 +11,7 @@ import { createApp } from '../../src/server/app.ts';
 import type { AuditRecord } from '../../src/server/audit.ts';
 import { listen, type RunningServer } from '../../src/server/https-server.ts';
 import { RequestLimits } from '../../src/server/limits.ts';
+import { ServerMetrics } from '../../src/server/server-metrics.ts';
 
 const day = 86_400_000;
 const from = (days: number) => new Date(Date.now() + days * day);
@@ -76,6 +77,7 @@ export async function serve(
     authenticate: firstOf([clientCertificate, staticTokens(() => users)]),
     authorize,
     limits,
+    metrics: new ServerMetrics(),
     audit: (record) => audit.push(record),
     digestOf: async () => 'sha256:00',
   });

@@ -314,3 +314,24 @@ test('one user may not have more checkpoints in flight than the limit', async ()
   await slow;
   while (limits.inFlight > 0) await new Promise((done) => setTimeout(done, 5));
 });
+
+test("metrics have the kubelet's names, for those who may see them", async () => {
+  const { server } = await serve(trust, node);
+  await ask(trust, server.port, path, good);
+  await ask(trust, server.port, '/checkpoint/default/counter/broken', good);
+  await ask(trust, server.port, '/any/thing', { ...good, method: 'GET' });
+  assert.equal((await ask(trust, server.port, '/metrics', { as: trust.viewer, method: 'GET' })).status, 403);
+  const { body, headers } = await ask(trust, server.port, '/metrics', { ...good, method: 'GET' });
+  assert.equal(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
+  for (const line of [
+    'kubelet_http_requests_total{long_running="false",method="POST",path="checkpoint",server_type="readwrite"} 2',
+    'kubelet_http_requests_total{long_running="false",method="GET",path="Invalid path",server_type="readwrite"} 1',
+    'kubelet_runtime_operations_total{operation_type="checkpoint_container"} 2',
+    'kubelet_runtime_operations_errors_total{operation_type="checkpoint_container"} 1',
+    'kubelet_runtime_operations_duration_seconds_count{operation_type="checkpoint_container"} 2',
+    'stasis_checkpoints_in_flight 0',
+  ]) {
+    assert.ok(body.includes(`${line}\n`), `${line}\n${body}`);
+  }
+  await server.close(100);
+});
