@@ -1,18 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { indexTar, openEntry } from '../archive/tar-index.ts';
-import { strictTextOf } from '../bytes/text.ts';
-import { memberNames, podMemberNames } from '../checkpoint/layout.ts';
-import { CodedError, messageOf } from '../errors/coded-error.ts';
-import { openFileSource } from '../localfs/file-source.ts';
-import { labels } from './labels.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { readIdentity } from '../checkpoint/identity.ts';
+import { archiveKind } from '../checkpoint/layout.ts';
+import { CodedError, isCoded, messageOf } from '../errors/coded-error.ts';
+import { openCheckpoint } from '../localfs/open-checkpoint.ts';
 import type { Log, NodePods } from './node-pods.ts';
 import type { Container, Pod } from './pod.ts';
 import type { PodDirectories } from './pod-directories.ts';
 import { createContainer, type Runtime, runSandbox, startContainer } from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
-
-/** Bytes of a descriptive member that we are willing to read. */
-const descriptionLimit = 16 << 20;
 
 /** What is needed of a container archive to make a pod around it. */
 export interface ContainerOrigin {
@@ -25,56 +21,44 @@ export interface ContainerOrigin {
 
 /** Whether the file is the archive of a container or of a pod. @throws CodedError `unsupported` for others. */
 export async function kindOfArchive(path: string, signal: AbortSignal): Promise<'container' | 'pod'> {
-  const source = await openFileSource(path);
-  try {
-    const index = await indexTar(source, { signal });
-    if (index.content(memberNames.configDump)) return 'container';
-    if (index.content(podMemberNames.podDump)) return 'pod';
-    throw new CodedError('unsupported', `${path} is no checkpoint: it has neither config.dump nor pod.dump`);
-  } finally {
-    await source.close();
-  }
+  const kind = await looking(path, signal, async (checkpoint) => {
+    const members = await checkpoint.members(signal);
+    return archiveKind((name) => members.get(name) !== undefined);
+  });
+  if (kind) return kind;
+  throw new CodedError('unsupported', `${path} is no checkpoint: it has neither config.dump nor pod.dump`);
 }
 
-/** Who the container of an archive was. The archive may come from anyone. */
+/** Who the container of an archive was, whatever engine made it. The archive may come from anyone. */
 export async function readContainerOrigin(path: string, signal: AbortSignal): Promise<ContainerOrigin> {
-  const source = await openFileSource(path);
-  try {
-    const index = await indexTar(source, { signal });
-    const read = async (name: string): Promise<Record<string, unknown>> => {
-      const entry = index.content(name);
-      if (!entry) throw new CodedError('corrupt', `${path} has no ${name}`);
-      if (entry.size > descriptionLimit) {
-        throw new CodedError('resource-exhausted', `${name} in ${path} has ${entry.size} bytes`);
-      }
-      const bytes = await openEntry(source, entry).read(0, entry.size, signal);
-      try {
-        const value: unknown = JSON.parse(strictTextOf(bytes) ?? '');
-        if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
-      } catch (error) {
-        throw new CodedError('corrupt', `${name} in ${path} is not JSON: ${messageOf(error)}`);
-      }
-      throw new CodedError('corrupt', `${name} in ${path} is no object`);
-    };
-    const config = await read(memberNames.configDump);
-    const spec = await read(memberNames.specDump);
-    return originOf(config, (spec['annotations'] ?? {}) as Record<string, unknown>);
-  } finally {
-    await source.close();
-  }
+  const identity = await looking(path, signal, (checkpoint) => readIdentity(checkpoint, signal));
+  return {
+    container: identity.name || 'container',
+    image: identity.imageRequested || identity.image || identity.imageRef,
+    namespace: identity.namespace,
+    pod: identity.pod,
+  };
 }
 
-function originOf(config: Record<string, unknown>, marks: Record<string, unknown>): ContainerOrigin {
-  const text = (value: unknown) => (typeof value === 'string' ? value : '');
-  const first = (...keys: string[]) =>
-    keys.map((key) => text(marks[key])).find((value) => value !== '') ?? '';
-  return {
-    container:
-      first(labels.containerName, 'io.kubernetes.cri.container-name') || text(config['name']) || 'container',
-    image: text(config['rootfsImageName']) || text(config['rootfsImageRef']),
-    namespace: first(labels.podNamespace, 'io.kubernetes.cri.sandbox-namespace'),
-    pod: first(labels.podName, 'io.kubernetes.cri.sandbox-name'),
-  };
+async function looking<T>(
+  path: string,
+  signal: AbortSignal,
+  look: (checkpoint: Checkpoint) => Promise<T>,
+): Promise<T> {
+  try {
+    const checkpoint = await openCheckpoint(path, { signal });
+    try {
+      return await look(checkpoint);
+    } finally {
+      await checkpoint.close();
+    }
+  } catch (error) {
+    if (isCoded(error) && error.message.includes(path)) throw error;
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const code = missing ? 'not-found' : isCoded(error) ? error.code : 'internal';
+    const text = missing ? 'no such file or directory' : messageOf(error);
+    throw new CodedError(code, `reading ${path}: ${text}`, { cause: error });
+  }
 }
 
 export interface ContainerRestoreOptions {
@@ -156,6 +140,8 @@ export class ContainerRestores {
     const sandbox = pods.sandboxConfig(record, 0);
     const sandboxId = await runSandbox(runtime, sandbox, signal);
     for (const container of record.pod.spec.containers) {
+      // Where it cannot be had, the runtime says which image it misses, and whether it needs it at all.
+      await pods.ensureImage(container, signal).catch(() => undefined);
       const config = await pods.containerConfig(record, container, 0, archive);
       const id = await createContainer(runtime, sandboxId, config, sandbox, signal);
       await startContainer(runtime, id, container.name, signal);
