@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { TestNode } from '../checkpoint-node.ts';
@@ -37,6 +37,8 @@ for (const runtime of ['crun', 'runc'] as const) {
     assert.equal((await runFor(t, 'tar', ['-C', join(bundle, 'images'), '-xf', archive])).status, 0);
     const spec = JSON.parse(readFileSync(join(bundle, 'images/spec.dump'), 'utf8'));
     spec.root.path = node.image.slice('rootdir:'.length);
+    // CRIU wants the root folder as it was.
+    chmodSync(spec.root.path, 0o555);
     spec.linux.cgroupsPath = '/restored-by-hand';
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
     // crun names one hidden folder by its state folder, and saves the name of the usual one.
