@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodedError, messageOf } from '../../errors/coded-error.ts';
+import { CodedError, isCoded, messageOf } from '../../errors/coded-error.ts';
 import { explainLog, longestLog } from '../../inspect/dump-log.ts';
 import { privateDirectory } from '../../localfs/atomic-file.ts';
 import { endPrograms } from './checkpoint-scratch.ts';
@@ -65,19 +65,10 @@ export async function captureTogether(
   keepFrozen = false,
 ): Promise<Captured[]> {
   const frozen: Frozen[] = [];
-  const frozenAt: Date[] = [];
   const taken: Taken[] = [];
   const failures: unknown[] = [];
   try {
-    for (const { cgroup } of targets) {
-      deadline.check();
-      frozenAt.push(new Date());
-      const limits = {
-        freezeMs: Math.min(5_000, deadline.leftMs()),
-        searchMs: Math.min(5_000, deadline.leftMs()),
-      };
-      frozen.push(await freezeForDump(cgroup, { signal: deadline.signal, ...limits }));
-    }
+    frozen.push(...(await freezeAll(targets, deadline)));
     for (const [index, target] of targets.entries()) {
       deadline.check();
       taken.push(await captureFrozen(target, join(folder, String(index)), options, deadline));
@@ -97,10 +88,43 @@ export async function captureTogether(
   if (failures.length > 0) throw failures[0];
   return taken.map((each, index) => ({
     ...each,
-    frozenAt: frozenAt[index] ?? new Date(),
+    frozenAt: dateOf(frozen[index]?.since ?? performance.now()),
     frozenMicroseconds: frozenMicroseconds[index] ?? 0,
     attempts: frozen[index]?.attempts ?? 1,
   }));
+}
+
+/** Milliseconds to look for a good moment; of one container while others already wait for it, frozen. */
+const searchMs = 15_000;
+const searchOfOneMs = 300;
+
+/** All frozen, each in a good moment. Where one does not come to rest soon, the others run meanwhile. */
+async function freezeAll(targets: readonly CaptureTarget[], deadline: Deadline): Promise<Frozen[]> {
+  const end = performance.now() + Math.min(searchMs, deadline.leftMs());
+  for (;;) {
+    const left = Math.max(1, end - performance.now());
+    const limits = {
+      freezeMs: Math.min(5_000, deadline.leftMs()),
+      searchMs: targets.length > 1 ? Math.min(searchOfOneMs, left) : left,
+    };
+    const frozen: Frozen[] = [];
+    try {
+      for (const { cgroup } of targets) {
+        deadline.check();
+        frozen.push(await freezeForDump(cgroup, { signal: deadline.signal, ...limits }));
+      }
+      return frozen;
+    } catch (error) {
+      for (const { cgroup } of targets) await thaw(cgroup);
+      const restless = isCoded(error, 'failed-precondition') && error.data['attempts'] !== undefined;
+      if (!restless || performance.now() > end) throw error;
+    }
+  }
+}
+
+/** The time of day of a moment of the monotonic clock. */
+function dateOf(moment: number): Date {
+  return new Date(Date.now() - (performance.now() - moment));
 }
 
 async function captureFrozen(

@@ -113,3 +113,35 @@ test(
     assert.match(failed, /^failed: \d+ came, (\d+ was next|memory has \d+)$/);
   },
 );
+
+test(
+  'checkpointPod brings restless containers to one moment, and restorePod refuses what does not fit',
+  needsRuntime,
+  async (t) => {
+    const node = await TestNode.start(t);
+    const pod = await node.pod('busy');
+    const loop = 'i=0; while true; do /bin/true; i=$((i+1)); [ $((i % 50)) = 0 ] && echo $i; done';
+    const ids = [];
+    for (const name of ['a', 'b']) ids.push(await node.run(pod, name, { args: ['/bin/sh', '-c', loop] }));
+    await node.grows(pod, 'b', 1);
+    const checkpointPath = join(node.folder, 'busy');
+    mkdirSync(checkpointPath);
+    await node.cri.checkpointPod({ podSandboxId: pod.id, outputPath: checkpointPath, containerIds: ids });
+    for (const name of ['a', 'b']) await node.grows(pod, name, 1);
+
+    const config = node.podConfig('new');
+    const restore = (names: string[], args: string[] = [], runtimeHandler = '') => {
+      const containerConfigs = names.map((name) => node.config(name, { args }));
+      return node.cri.restorePod({ checkpointPath, config, runtimeHandler, containerConfigs });
+    };
+    await assert.rejects(restore(['a']), /the checkpoint has a container b, and container_configs has not/);
+    await assert.rejects(restore(['a', 'b', 'c']), /container_configs has c, and the checkpoint has not/);
+    await assert.rejects(restore(['a', 'b'], ['/bin/false']), /container a: its configuration says command/);
+    await assert.rejects(restore(['a', 'b'], [], 'kata'), /no runtime handler "kata"/);
+    const { items } = await node.cri.listPodSandbox({});
+    assert.deepEqual(
+      items.map(({ id }) => id),
+      [pod.id],
+    );
+  },
+);

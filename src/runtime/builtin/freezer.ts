@@ -43,7 +43,7 @@ export async function cgroupOf(pid: number): Promise<string> {
  *   freeze, `cancelled`.
  */
 export async function freezeForDump(cgroup: string, options: FreezeOptions = {}): Promise<Frozen> {
-  const { searchMs = 5_000 } = options;
+  const { searchMs = 15_000 } = options;
   const end = performance.now() + searchMs;
   try {
     for (let attempts = 1; ; attempts++) {
