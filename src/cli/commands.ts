@@ -8,6 +8,7 @@ export const commands: CommandTable = {
   completion: async () => (await import('./commands/completion.ts')).completion,
   coredump: async () => (await import('./commands/coredump.ts')).coredump,
   crit: async () => (await import('./commands/crit.ts')).crit,
+  diff: async () => (await import('./commands/diff.ts')).diff,
   drain: async () => (await import('./commands/drain.ts')).drain,
   extract: async () => (await import('./commands/extract.ts')).extract,
   get: async () => (await import('./commands/get.ts')).get,

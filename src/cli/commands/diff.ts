@@ -1,0 +1,33 @@
+import { defineCommand } from '../command.ts';
+
+export const diff = defineCommand({
+  name: 'diff',
+  operands: 'CHECKPOINT-A CHECKPOINT-B',
+  short: 'Show changes between two container checkpoints',
+  long: `Show changes between two checkpoints of one container: processes, memory, and on request open files and sockets.
+With --ps-tree-cmd and --ps-tree-env a process counts as modified when its arguments or environment changed.`,
+  examples: ['diff before.tar after.tar', 'diff --files --sockets --format json before.tar after.tar'],
+  flags: {
+    files: { kind: 'bool', usage: 'Show changes of open file descriptors' },
+    format: {
+      kind: 'string',
+      default: 'tree',
+      values: ['tree', 'json'],
+      usage: 'Specify the output format: tree or json',
+    },
+    'ps-tree-cmd': { kind: 'bool', usage: 'Compare command line arguments' },
+    'ps-tree-env': { kind: 'bool', usage: 'Compare environment variables' },
+    'show-unchanged': {
+      kind: 'bool',
+      usage: 'Show what did not change, too (tree only; JSON always has it)',
+    },
+    sockets: { kind: 'bool', usage: 'Show changes of sockets' },
+  },
+  args: { min: 2, max: 2 },
+  complete: 'files',
+  compatible: true,
+  async run({ flags, args: [a = '', b = ''], console }) {
+    const { diffCheckpoints } = await import('../diff-checkpoints.ts');
+    await diffCheckpoints(a, b, flags, console);
+  },
+});
