@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openFixture } from '../../test/fixture-archives.ts';
+import { bytesSource } from '../bytes/byte-source.ts';
+import { concat } from '../bytes/concat.ts';
 import { textOf } from '../bytes/text.ts';
+import { encodeCrit } from '../criu/crit-encode.ts';
+import { ImageSet } from '../criu/image-set.ts';
 import { isCoded } from '../errors/coded-error.ts';
 import { compilePattern } from './byte-pattern.ts';
 import { imagesOf } from './images.ts';
@@ -88,37 +92,57 @@ test('searchMemory: secrets by how they look, and nothing where there is nothing
   assert.deepEqual(await search(literal('nobody wrote this')), []);
 });
 
-test('searchMemory: the windows of a long stretch join without a gap', async () => {
-  const { bytesSource } = await import('../bytes/byte-source.ts');
-  const { ImageSet } = await import('../criu/image-set.ts');
-  const { encodeCrit } = await import('../criu/crit-encode.ts');
-  const pages = new Uint8Array(12 << 20);
-  const needle = new TextEncoder().encode('needle');
-  const places = [0, 4194302, 4194304 + 17, 8388603, (12 << 20) - 6];
-  for (const at of places) pages.set(needle, at);
+/** A process with these present stretches of memory. */
+function processWith(stretches: readonly { start: number; bytes: Uint8Array }[]): ImageSet {
+  const entries = stretches.map(({ start, bytes }) => ({
+    ...{ vaddr: start, compat_nr_pages: 0, flags: 4 },
+    nr_pages: bytes.length / 4096,
+  }));
+  const pstree = { magic: 'PSTREE', entries: [{ pid: 1, ppid: 0, pgid: 1, sid: 1, threads: [1] }] };
   const files: Record<string, Uint8Array> = {
-    'pstree.img': encodeCrit(
-      '{"magic":"PSTREE","entries":[{"pid":1,"ppid":0,"pgid":1,"sid":1,"threads":[1]}]}',
-    ),
-    'pagemap-1.img': encodeCrit(
-      '{"magic":"PAGEMAP","entries":[{"pages_id":1},{"vaddr":4096,"compat_nr_pages":0,"flags":4,"nr_pages":3072}]}',
-    ),
-    'pages-1.img': pages,
+    'pstree.img': encodeCrit(JSON.stringify(pstree)),
+    'pagemap-1.img': encodeCrit(JSON.stringify({ magic: 'PAGEMAP', entries: [{ pages_id: 1 }, ...entries] })),
+    'pages-1.img': concat(stretches.map(({ bytes }) => bytes)),
   };
-  const images = new ImageSet({
+  return new ImageSet({
     names: async () => Object.keys(files),
     open: async (name) => files[name] && bytesSource(files[name]),
   });
-  for (const context of [0, 10]) {
-    for (const patterns of [
-      [{ kind: 'literal', text: 'needle' }],
-      [{ kind: 'regex', source: 'ne+dle' }],
-    ] as const) {
-      const hits = await collect(searchMemory(images, { patterns, context, latin1 }));
-      assert.deepEqual(
-        hits.map(({ address }) => Number(address) - 4096),
-        places,
-      );
+}
+
+test('searchMemory: whatever the size of the pieces, the answers are those of one look at everything', async () => {
+  // Dense in matches and near-matches; entries that touch, and gaps.
+  const bytes = Uint8Array.from(
+    { length: 10 * 4096 },
+    (_, at) => 97 + (Math.imul(at ^ (at >> 5), 0x9e3779b1) >>> 29),
+  );
+  const cut = (from: number, to: number) => bytes.subarray(from * 4096, to * 4096);
+  const stretches = [
+    { start: 0x1000, bytes: cut(0, 1) },
+    { start: 0x2000, bytes: cut(1, 5) },
+    { start: 0x6000, bytes: cut(5, 6) },
+    { start: 0x9000, bytes: cut(6, 10) },
+  ];
+  const joined = [
+    { start: 0x1000, text: latin1(cut(0, 6)) },
+    { start: 0x9000, text: latin1(cut(6, 10)) },
+  ];
+  const images = processWith(stretches);
+  for (const source of ['ab', 'a[bcd]+a', 'c{2,3}']) {
+    const expected = joined.flatMap(({ start, text }) =>
+      Array.from(text.matchAll(new RegExp(source, 'g')), (match) => `${start + match.index} ${match[0]}`),
+    );
+    const pattern =
+      source === 'ab' ? ({ kind: 'literal', text: source } as const) : ({ kind: 'regex', source } as const);
+    for (const pieceSize of [4096, 12288, 1 << 20]) {
+      for (const context of [0, 3, 5000]) {
+        const hits = await collect(searchMemory(images, { patterns: [pattern], pieceSize, context, latin1 }));
+        const found = hits.map(({ address, match }) => `${address} ${latin1(match)}`);
+        assert.deepEqual(found, expected, `${source}, pieces of ${pieceSize}, context ${context}`);
+        for (const { address, before } of hits.filter((hit) => hit.address < 0x7000n)) {
+          assert.equal(before.length, Math.min(context, Number(address) - 0x1000));
+        }
+      }
     }
   }
 });

@@ -1,3 +1,4 @@
+import { concat } from '../bytes/concat.ts';
 import { FileTable } from '../criu/file-table.ts';
 import type { ImageSet } from '../criu/image-set.ts';
 import { Memory, type MemoryRun } from '../criu/pages.ts';
@@ -20,6 +21,8 @@ export interface SearchOptions {
   readonly context?: number;
   /** Makes characters of bytes, one of each; give the platform's own, it is many times faster. */
   readonly latin1?: (bytes: Uint8Array) => string;
+  /** Bytes to read at a time, at most. */
+  readonly pieceSize?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -123,9 +126,20 @@ async function* searchOne(
   if (!memory) return;
   try {
     const context = options.context ?? 0;
-    const overlap = Math.max(0, ...finders.map(({ finder }) => finder.longest)) + context;
-    for await (const window of windows(memory, overlap, context, options.signal)) {
-      for (const { pattern, at, length } of matchesIn(window, finders, options.latin1 ?? slowLatin1)) {
+    const reach = Math.max(0, ...finders.map(({ finder }) => finder.longest)) + context;
+    const resume = new Map<NamedFinder, bigint>();
+    for await (const window of windows(
+      memory,
+      reach,
+      options.pieceSize ?? defaultPieceSize,
+      options.signal,
+    )) {
+      for (const { pattern, at, length } of matchesIn(
+        window,
+        finders,
+        resume,
+        options.latin1 ?? slowLatin1,
+      )) {
         const address = window.address + BigInt(at);
         const { bytes } = window;
         yield {
@@ -143,7 +157,7 @@ async function* searchOne(
   }
 }
 
-/** A piece of memory that hangs together. */
+/** A piece of memory that hangs together; its bytes are only good until the next one is asked for. */
 interface Window {
   readonly bytes: Uint8Array;
   /** Of the first byte. */
@@ -154,38 +168,34 @@ interface Window {
   readonly to: number;
 }
 
-const chunkSize = 4 << 20;
+const defaultPieceSize = 4 << 20;
 
 /**
- * The present pages in windows. Each window that is followed by more repeats its end in the next one: long
- * enough for any match that begins before `to`, and for the context of one that begins right after.
+ * The present pages in windows. Where one piece goes on in the next, the end of the one and the start of the
+ * other are a small window of their own, so that the large ones need not be copied.
+ * @param reach how far a match can go from where it begins, and what is wanted around it.
  */
 async function* windows(
   memory: Memory,
-  overlap: number,
-  context: number,
+  reach: number,
+  pieceSize: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Window> {
-  let carry = new Uint8Array();
-  let from = 0;
-  let address = 0n;
-  for await (const { bytes, start, joined, last } of pieces(memory, signal)) {
-    if (!joined) {
-      carry = new Uint8Array();
-      from = 0;
-      address = start;
+  let tail = new Uint8Array();
+  for await (const { bytes, start, joined, last } of pieces(memory, pieceSize, signal)) {
+    let from = 0;
+    if (!joined) tail = new Uint8Array();
+    if (tail.length > 0) {
+      const seam = concat([tail, bytes.subarray(0, 2 * reach)]);
+      from = Math.min(reach, bytes.length);
+      const to = last ? tail.length + from : Math.min(tail.length + from, seam.length - reach);
+      // What begins in the first half of the tail was found in the piece before.
+      const open = Math.min(reach, tail.length);
+      yield { bytes: seam, address: start - BigInt(tail.length), from: tail.length - open, to };
     }
-    const whole = carry.length > 0 ? new Uint8Array(carry.length + bytes.length) : bytes;
-    if (carry.length > 0) {
-      whole.set(carry);
-      whole.set(bytes, carry.length);
-    }
-    const to = last ? whole.length : Math.max(from, whole.length - overlap);
-    yield { bytes: whole, address, from, to };
-    const keep = Math.max(0, to - context);
-    carry = whole.slice(keep);
-    from = to - keep;
-    address += BigInt(keep);
+    const to = last ? bytes.length : Math.max(from, bytes.length - reach);
+    if (to > from) yield { bytes, address: start, from, to };
+    tail = (bytes.length < 2 * reach ? concat([tail, bytes]) : bytes).slice(-2 * reach);
   }
 }
 
@@ -198,9 +208,13 @@ interface Piece {
   last: boolean;
 }
 
-async function* pieces(memory: Memory, signal: AbortSignal | undefined): AsyncGenerator<Piece> {
+async function* pieces(
+  memory: Memory,
+  pieceSize: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Piece> {
   let end = -1n;
-  for (const { start, runs, goesOn } of chunks(memory)) {
+  for (const { start, runs, goesOn } of chunks(memory, BigInt(pieceSize))) {
     signal?.throwIfAborted();
     const bytes = await readRuns(runs, signal);
     yield { bytes, start, joined: start === end, last: !goesOn };
@@ -215,12 +229,12 @@ interface Chunk {
 }
 
 /** Runs that touch, put together into reads of a good size. */
-function* chunks(memory: Memory): Generator<Chunk> {
+function* chunks(memory: Memory, chunkSize: bigint): Generator<Chunk> {
   let chunk: Chunk | undefined;
   let end = 0n;
-  for (const run of presentParts(memory)) {
+  for (const run of presentParts(memory, chunkSize)) {
     const touches = chunk !== undefined && run.start === end;
-    if (chunk && (!touches || end - chunk.start + (run.end - run.start) > BigInt(chunkSize))) {
+    if (chunk && (!touches || end - chunk.start + (run.end - run.start) > chunkSize)) {
       chunk.goesOn = touches;
       yield chunk;
       chunk = undefined;
@@ -233,11 +247,12 @@ function* chunks(memory: Memory): Generator<Chunk> {
 }
 
 /** The present runs, long ones in parts. */
-function* presentParts(memory: Memory): Generator<MemoryRun> {
+function* presentParts(memory: Memory, chunkSize: bigint): Generator<MemoryRun> {
   for (const run of memory.runs()) {
     if (run.state !== 'present') continue;
-    for (let at = run.start; at < run.end; at += BigInt(chunkSize)) {
-      const end = at + BigInt(chunkSize) < run.end ? at + BigInt(chunkSize) : run.end;
+    for (let at = run.start; at < run.end; at += chunkSize) {
+      let end = at + chunkSize;
+      if (end > run.end) end = run.end;
       yield { ...run, start: at, end, offset: run.offset + Number(at - run.start) };
     }
   }
@@ -271,9 +286,11 @@ interface FoundMatch {
   length: number;
 }
 
+/** @param resume where each finder goes on after its last match; matches of one finder do not overlap. */
 function matchesIn(
   window: Window,
   finders: readonly NamedFinder[],
+  resume: Map<NamedFinder, bigint>,
   latin1: (bytes: Uint8Array) => string,
 ): FoundMatch[] {
   let text: string | undefined;
@@ -282,11 +299,13 @@ function matchesIn(
     return text;
   };
   const found: FoundMatch[] = [];
-  for (const { pattern, finder } of finders) {
-    let from = window.from;
+  for (const named of finders) {
+    const { pattern, finder } = named;
+    let from = Math.max(window.from, Number((resume.get(named) ?? 0n) - window.address));
     for (let match = finder.find(window.bytes, from, asText); match && match.at < window.to; ) {
       found.push({ pattern, ...match });
       from = match.at + match.length;
+      resume.set(named, window.address + BigInt(from));
       match = finder.find(window.bytes, from, asText);
     }
   }

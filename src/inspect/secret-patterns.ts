@@ -7,7 +7,10 @@ export interface SecretPattern {
 
 const base64 = '[A-Za-z0-9+/=\\r\\n]';
 
-/** What `search` can look for without being told how it looks. */
+/**
+ * What `search` can look for without being told how it looks. Each begins with something rare: one that may
+ * begin with any letter would be tried at every letter in memory.
+ */
 export const secretPatterns: readonly SecretPattern[] = [
   {
     name: 'private key',
@@ -30,13 +33,12 @@ export const secretPatterns: readonly SecretPattern[] = [
   { name: 'bearer token', source: '[Bb]earer [A-Za-z0-9._~+/-]{20,2000}' },
   {
     name: 'password in a URL',
-    source:
-      '[a-z][a-z0-9+.-]{1,15}://[^\\s/:@\\x00-\\x20]{1,100}:[^\\s/@\\x00-\\x20]{1,100}@[A-Za-z0-9.-]{1,200}',
+    source: '://[^\\s/:@\\x00-\\x20]{1,100}:[^\\s/@\\x00-\\x20]{1,100}@[A-Za-z0-9.-]{1,200}',
   },
   {
     name: 'password in a setting',
     source:
-      '(?<![A-Za-z0-9])[A-Za-z0-9_]{0,40}(?:PASSWORD|PASSWD|SECRET|TOKEN|API_KEY|APIKEY|password|passwd|secret|api_key)' +
+      '(?:PASSWORD|PASSWD|SECRET|TOKEN|API_KEY|APIKEY|password|passwd|secret|api_key)' +
       '[A-Za-z0-9_]{0,20}=[\\x21-\\x7e][\\x20-\\x7e]{3,255}',
   },
   { name: 'password hash', source: '\\$(?:2[aby]|5|6|y|argon2id?)\\$[./A-Za-z0-9$,=+-]{20,200}' },
