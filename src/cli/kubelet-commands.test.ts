@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, lstatSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { writeTar } from '../archive/tar-writer.ts';
 import { concat } from '../bytes/concat.ts';
@@ -366,4 +366,47 @@ test('show refuses FILEs together with --target', async () => {
   const { status, err } = await checkpointctl('show', '-t', '/tmp', 'file');
   assert.equal(status, 1);
   assert.match(err, /not both/);
+});
+
+test('show -t of a container archive: its own heading, columns and statistics', async () => {
+  const crio = resolve(import.meta.dirname, '../../fixtures/archives/crio-1.37-runc.tar');
+  const { status, out, err } = await checkpointctl('show', '-t', crio, '--print-stats');
+  assert.deepEqual([status, err], [0, '']);
+  assert.equal(
+    out,
+    `
+Displaying container checkpoint data from ${crio}
+
++-----------+-----------------+--------------+---------+--------------------------------+--------+-----------+------------+-------------------+
+| CONTAINER |      IMAGE      |      ID      | RUNTIME |            CREATED             | ENGINE |    IP     | CHKPT SIZE | ROOT FS DIFF SIZE |
++-----------+-----------------+--------------+---------+--------------------------------+--------+-----------+------------+-------------------+
+| c1        | test.local/bb:1 | 95e5fbcd180f | runc    | 2026-11-21T01:03:23.808124007Z | CRI-O  | 10.88.0.2 | 149.1 KiB  | 2.5 KiB           |
++-----------+-----------------+--------------+---------+--------------------------------+--------+-----------+------------+-------------------+
+CRIU dump statistics
++---------------+-------------+--------------+---------------+---------------+---------------+
+| FREEZING TIME | FROZEN TIME | MEMDUMP TIME | MEMWRITE TIME | PAGES SCANNED | PAGES WRITTEN |
++---------------+-------------+--------------+---------------+---------------+---------------+
+| 337 us        | 90405 us    | 616 us       | 122 us        |            49 |            35 |
++---------------+-------------+--------------+---------------+---------------+---------------+
+`,
+  );
+});
+
+test('show -t of a pod archive: a row for each container, of both layouts', async (t) => {
+  const folder = await scratch(t);
+  const podDump = '{"metadata":{"name":"p","uid":"u","namespace":"n"},"hostname":"h"}';
+  const old = await archiveOf(join(folder, 'old.tar'), {
+    'pod.dump': podDump,
+    'pod.options': '{"version":1,"containers":["k8s_one_p_n_u_0","two"]}',
+    'k8s_one_p_n_u_0.tar': 'x',
+  });
+  const shown = await checkpointctl('show', '-t', old, '--show-pod-uid');
+  assert.ok(shown.out.startsWith(`\nDisplaying pod checkpoint data from ${old}\n\n`));
+  assert.match(shown.out, /\| p {3}\| n {9}\| h {8}\| one {7}\| u {7}\| 1 B {8}\|\n/);
+  const today = await archiveOf(join(folder, 'new.tar'), {
+    'pod.dump': podDump,
+    'pod.options': '{"version":1,"containers":{"one":"one-archive"}}',
+    'one-archive.tar': 'xy',
+  });
+  assert.match((await checkpointctl('show', '-t', today)).out, /\| one {7}\| 2 B {8}\|\n/);
 });

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
+import { archiveKind } from '../checkpoint/layout.ts';
 import { messageOf } from '../errors/coded-error.ts';
-import type { CheckpointedPod } from '../kubeletstate/checkpointed-pods.ts';
+import { type CheckpointedPod, checkpointedPodsFile } from '../kubeletstate/checkpointed-pods.ts';
 import type { ListedPod } from '../localfs/checkpoints-directory.ts';
 import type { Flags, FlagValues, Invocation } from './command.ts';
 import { listMissing, readFailed, targetMissing, unpackFailed } from './kubelet-messages.ts';
@@ -12,6 +13,7 @@ type TargetFlags = Flags & {
   target: { kind: 'string'; usage: string };
   'show-pod-uid': { kind: 'bool'; usage: string };
   'show-pod-ip': { kind: 'bool'; usage: string };
+  'print-stats': { kind: 'bool'; usage: string };
 };
 
 interface Listing {
@@ -26,10 +28,40 @@ export async function showTarget<F extends TargetFlags>({ flags, console }: Invo
   const found = await stat(target).catch((error: unknown) => {
     throw targetMissing(target, error);
   });
+  if (found.isFile()) {
+    const other = await showOther(target, flags as FlagValues<TargetFlags>);
+    if (other !== undefined) {
+      console.out.write(other);
+      return 0;
+    }
+  }
   const { path, pods } = found.isFile() ? await listArchive(target) : await listDirectory(target);
   console.out.write(`\nDisplaying data from ${printable(path)}\n\n`);
   console.out.write(podTable(pods, flags as FlagValues<TargetFlags>));
   return 0;
+}
+
+/** The table of a container's or a pod's archive; undefined for any other, which then has to be an extracted one. */
+async function showOther(target: string, flags: FlagValues<TargetFlags>): Promise<string | undefined> {
+  const archive = await openExtracted(target).catch((error: unknown) => {
+    throw unpackFailed(target, error);
+  });
+  try {
+    const members = await archive.members().catch((error: unknown) => {
+      throw unpackFailed(target, error);
+    });
+    if (members.get(checkpointedPodsFile)) return undefined;
+    const kind = archiveKind((name) => members.get(name) !== undefined);
+    if (!kind) return undefined;
+    const { containerTable, podArchiveTable } = await import('./show-one.ts');
+    const table =
+      kind === 'pod'
+        ? await podArchiveTable(archive, flags['show-pod-uid'])
+        : await containerTable(archive, flags['print-stats']);
+    return `\nDisplaying ${kind} checkpoint data from ${printable(target)}\n\n${table}`;
+  } finally {
+    await archive.close();
+  }
 }
 
 async function listDirectory(target: string): Promise<Listing> {
