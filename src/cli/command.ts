@@ -81,6 +81,8 @@ export interface Command {
   /** Exit status of a failure where 1 means something else. */
   failureStatus?: number;
   hidden?: boolean;
+  /** The command opens archives: it takes the flags that raise their limits. */
+  readsArchives?: boolean;
   /** Everything after the name is an argument, flags included. */
   rawArguments?: boolean;
   /** Exit status; nothing means 0. Absent in a group. */

@@ -1,3 +1,5 @@
+import type { ArchiveLimits } from '../archive/limits.ts';
+
 /** Text or bytes on their way to a terminal, a pipe or a file. Nothing is escaped here. */
 export interface Output {
   write(data: string | Uint8Array): void;
@@ -22,6 +24,8 @@ export interface Console {
   /** Aborted by the first SIGINT or SIGTERM; a command that never asks for it simply dies of them. */
   readonly signal: AbortSignal;
   now(): Date;
+  /** How much of an archive is accepted, where the command line raises it. */
+  readonly limits?: ArchiveLimits | undefined;
 }
 
 /** Whoever reads the output has closed it. Ends the program without a word. */

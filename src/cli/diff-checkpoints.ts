@@ -42,7 +42,7 @@ export async function diffCheckpoints(
 }
 
 async function reportOf(path: string, flags: DiffFlags, console: Console): Promise<Report> {
-  const checkpoint = await openCheckpoint(path, { signal: console.signal });
+  const checkpoint = await openCheckpoint(path, { limits: console.limits, signal: console.signal });
   try {
     const report = await readReport(checkpoint, {
       processes: true,

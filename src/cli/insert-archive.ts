@@ -17,7 +17,7 @@ import { Progress } from './progress.ts';
 
 /** Adds the pods of an extracted archive to a kubelet checkpoints directory. */
 export async function insertArchive(input: string, target: string, console: Console): Promise<void> {
-  const archive = await openInput(input);
+  const archive = await openInput(input, console);
   try {
     const list = await readInput(archive, input);
     const directory = await checkpointsDirectory(target);
@@ -40,9 +40,9 @@ export async function insertArchive(input: string, target: string, console: Cons
   }
 }
 
-async function openInput(input: string): Promise<Checkpoint> {
+async function openInput(input: string, console: Console): Promise<Checkpoint> {
   try {
-    return await openExtracted(input);
+    return await openExtracted(input, { limits: console.limits });
   } catch (error) {
     // A folder or a device; what the archive itself is like shows later, or here where it is compressed.
     const unreadable = isCoded(error, 'invalid-argument');

@@ -64,7 +64,7 @@ async function inspectOne(
   console: Console,
 ): Promise<Report | undefined> {
   try {
-    const checkpoint = await openCheckpoint(path);
+    const checkpoint = await openCheckpoint(path, { limits: console.limits });
     try {
       const report = await readReport(checkpoint, options);
       for (const { about, message } of report.problems) {

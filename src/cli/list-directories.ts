@@ -65,7 +65,7 @@ async function identities(directory: string, names: readonly string[], console: 
     for (let at = next++; at < names.length; at = next++) {
       const name = names[at] ?? '';
       try {
-        found[at] = { directory, name, identity: await identityOf(join(directory, name)) };
+        found[at] = { directory, name, identity: await identityOf(join(directory, name), console) };
       } catch (error) {
         failures[at] =
           `Error extracting information from ${printable(join(directory, name))}: ${errorText(error)}`;
@@ -79,8 +79,8 @@ async function identities(directory: string, names: readonly string[], console: 
   return found.filter((one) => one !== undefined);
 }
 
-async function identityOf(path: string): Promise<Identity> {
-  const checkpoint = await openCheckpoint(path);
+async function identityOf(path: string, console: Console): Promise<Identity> {
+  const checkpoint = await openCheckpoint(path, { limits: console.limits });
   try {
     return await readIdentity(checkpoint);
   } finally {

@@ -17,7 +17,7 @@ export async function listMembers(
   flags: { rootfs: boolean; deleted: boolean; format: 'table' | 'json' },
   console: Console,
 ): Promise<void> {
-  const checkpoint = await openCheckpoint(path);
+  const checkpoint = await openCheckpoint(path, { limits: console.limits });
   try {
     if (flags.deleted) {
       const paths = await deletedFiles(checkpoint);
@@ -39,7 +39,7 @@ export async function printMembers(
   rootfs: boolean,
   console: Console,
 ): Promise<void> {
-  const checkpoint = await openCheckpoint(path);
+  const checkpoint = await openCheckpoint(path, { limits: console.limits });
   try {
     const from = rootfs ? await rootfsOf(checkpoint) : checkpoint;
     const wanted = names.map((name) => plainName(rootfs ? name.replace(/^\/+/, '') : name));

@@ -2,24 +2,30 @@
  * The wiring of the command line: the one place that chooses what stands behind a path. Everything is imported
  * when it is asked for, so that a command loads only what it uses.
  */
+import type { ArchiveLimits } from '../archive/limits.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import type { CheckpointsDirectory } from '../localfs/checkpoints-directory.ts';
-import type { OpenOptions } from '../localfs/open-checkpoint.ts';
+
+/** What the command line says of how to open: a console says the limits, and when to stop. */
+export interface Asked {
+  limits?: ArchiveLimits | undefined;
+  signal?: AbortSignal;
+}
 
 /** The checkpoint at `path`: an archive, a directory, an OCI layout, `-` for standard input. */
-export async function openCheckpoint(path: string, options: OpenOptions = {}): Promise<Checkpoint> {
+export async function openCheckpoint(path: string, { limits, signal }: Asked = {}): Promise<Checkpoint> {
   const open = await import('../localfs/open-checkpoint.ts');
-  return open.openCheckpoint(path, options);
+  return open.openCheckpoint(path, { ...(limits ? { limits } : {}), signal });
 }
 
 /** What `extract` made, at `path`. @throws CodedError `invalid-argument` for a directory. */
-export async function openExtracted(path: string, options: OpenOptions = {}): Promise<Checkpoint> {
+export async function openExtracted(path: string, asked: Asked = {}): Promise<Checkpoint> {
   const { stat } = await import('node:fs/promises');
   if (path !== '-' && !(await stat(path)).isFile()) {
     throw new CodedError('invalid-argument', `input ${path} not a regular file`);
   }
-  return openCheckpoint(path, options);
+  return openCheckpoint(path, asked);
 }
 
 /** The kubelet checkpoints directory at `path`, whether it exists or not. */

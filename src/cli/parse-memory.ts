@@ -34,11 +34,13 @@ export async function parseMemory(
   const searching = flags.search !== '' || flags['search-regex'] !== '';
   if (flags.pid !== 0 || searching) {
     const [path = ''] = paths;
-    await withImages(path, (images, checkpoint) => oneProcess(path, images, checkpoint, flags, console));
+    await withImages(path, console, (images, checkpoint) =>
+      oneProcess(path, images, checkpoint, flags, console),
+    );
     return;
   }
   for (const path of paths) {
-    await withImages(path, async (images) => {
+    await withImages(path, console, async (images) => {
       console.out.write(`\nDisplaying processes memory sizes from ${printable(path)}\n\n`);
       console.out.write(await sizeTable(images));
     });
@@ -47,9 +49,10 @@ export async function parseMemory(
 
 async function withImages(
   path: string,
+  console: Console,
   work: (images: ImageSet, checkpoint: Checkpoint) => Promise<void>,
 ): Promise<void> {
-  const checkpoint = await openCheckpoint(path);
+  const checkpoint = await openCheckpoint(path, { limits: console.limits });
   try {
     await announce(checkpoint, {
       names: [],

@@ -1,3 +1,4 @@
+import { limitTable } from '../archive/limits.ts';
 import type { Command } from './command.ts';
 import { exampleLines, flagLines, usageLine, visibleCommands } from './help.ts';
 
@@ -13,13 +14,21 @@ export async function referencePages(root: Command): Promise<ReferencePage[]> {
   const rows = commands.map(
     ({ name, short }) => `| [\`${root.name} ${name}\`](${name}.md) | ${cell(short)} |\n`,
   );
-  const index = `# Commands\n\nGenerated from \`src/cli/commands\`; the same table makes \`--help\`, the manual in \`man/\` and the completions.\n\n| command | what it does |\n|---|---|\n${rows.join('')}`;
+  const index = `# Commands\n\nGenerated from \`src/cli/commands\`; the same table makes \`--help\`, the manual in \`man/\` and the completions.\n\n| command | what it does |\n|---|---|\n${rows.join('')}${limitsText()}`;
   const pages = [{ file: 'README.md', text: index }];
   for (const command of commands) {
     const text = await sections(command, `${root.name} ${command.name}`, 1);
     pages.push({ file: `${command.name}.md`, text });
   }
   return pages;
+}
+
+/** Flags that every command that opens archives takes, without saying so in its help. */
+function limitsText(): string {
+  const rows = Object.values(limitTable).map(
+    ({ flag, what, value }) => `| \`--${flag}\` | ${what} | ${value} |\n`,
+  );
+  return `\n## Limits\n\nEvery command that opens archives bounds what it accepts before it takes memory for it, and takes these flags to raise a limit.\n\n| flag | at most so many | unless given |\n|---|---|---|\n${rows.join('')}`;
 }
 
 async function sections(command: Command, path: string, depth: number): Promise<string> {

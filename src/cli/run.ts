@@ -66,7 +66,12 @@ async function execute(found: Found, root: Command, console: Console): Promise<n
   }
   if (command.commands && !command.run && !command.compatible) refuseUnknown(found);
   if (command === root) refuseUnknown(found);
-  const flags: Flags = { ...command.flags, help: { kind: 'bool', short: 'h', usage: 'help' } };
+  const limits = command.readsArchives ? await import('./limit-flags.ts') : undefined;
+  const flags: Flags = {
+    ...command.flags,
+    ...limits?.limitFlags,
+    help: { kind: 'bool', short: 'h', usage: 'help' },
+  };
   const { values, given, args } = parseFlags(flags, words);
   if (values['help'] === true || !command.run) {
     if (command === root && values['version'] === true) return showVersion(console);
@@ -76,7 +81,9 @@ async function execute(found: Found, root: Command, console: Console): Promise<n
     return 0;
   }
   checkCount(found, args.length, args);
-  return (await command.run({ flags: values as never, given, args, console })) ?? 0;
+  const raised = limits?.limitsOf(values, given);
+  const within: Console = raised ? Object.create(console, { limits: { value: raised } }) : console;
+  return (await command.run({ flags: values as never, given, args, console: within })) ?? 0;
 }
 
 async function showVersion(console: Console): Promise<number> {

@@ -17,7 +17,7 @@ export async function showFiles(
   console: Console,
 ): Promise<void> {
   const reports: Report[] = [];
-  for (const path of paths) reports.push(await reportOf(path));
+  for (const path of paths) reports.push(await reportOf(path, console));
   if (format === 'json') {
     console.out.write(
       `${printGoJson(
@@ -47,8 +47,8 @@ export function shortId(id: string): string {
   return id.slice(0, 12);
 }
 
-async function reportOf(path: string): Promise<Report> {
-  const checkpoint = await openCheckpoint(path);
+async function reportOf(path: string, console: Console): Promise<Report> {
+  const checkpoint = await openCheckpoint(path, { limits: console.limits });
   try {
     return await readReport(checkpoint);
   } finally {

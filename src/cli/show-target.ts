@@ -4,6 +4,7 @@ import { messageOf } from '../errors/coded-error.ts';
 import { type CheckpointedPod, checkpointedPodsFile } from '../kubeletstate/checkpointed-pods.ts';
 import type { ListedPod } from '../localfs/checkpoints-directory.ts';
 import type { Flags, FlagValues, Invocation } from './command.ts';
+import type { Console } from './console.ts';
 import { listMissing, readFailed, targetMissing, unpackFailed } from './kubelet-messages.ts';
 import { checkpointsDirectory, openExtracted } from './open.ts';
 import { boxedTable } from './output/boxed-table.ts';
@@ -29,21 +30,25 @@ export async function showTarget<F extends TargetFlags>({ flags, console }: Invo
     throw targetMissing(target, error);
   });
   if (found.isFile()) {
-    const other = await showOther(target, flags as FlagValues<TargetFlags>);
+    const other = await showOther(target, flags as FlagValues<TargetFlags>, console);
     if (other !== undefined) {
       console.out.write(other);
       return 0;
     }
   }
-  const { path, pods } = found.isFile() ? await listArchive(target) : await listDirectory(target);
+  const { path, pods } = found.isFile() ? await listArchive(target, console) : await listDirectory(target);
   console.out.write(`\nDisplaying data from ${printable(path)}\n\n`);
   console.out.write(podTable(pods, flags as FlagValues<TargetFlags>));
   return 0;
 }
 
 /** The table of a container's or a pod's archive; undefined for any other, which then has to be an extracted one. */
-async function showOther(target: string, flags: FlagValues<TargetFlags>): Promise<string | undefined> {
-  const archive = await openExtracted(target).catch((error: unknown) => {
+async function showOther(
+  target: string,
+  flags: FlagValues<TargetFlags>,
+  console: Console,
+): Promise<string | undefined> {
+  const archive = await openExtracted(target, { limits: console.limits }).catch((error: unknown) => {
     throw unpackFailed(target, error);
   });
   try {
@@ -77,11 +82,11 @@ async function listDirectory(target: string): Promise<Listing> {
   }
 }
 
-async function listArchive(target: string): Promise<Listing> {
+async function listArchive(target: string, console: Console): Promise<Listing> {
   const { readExtractedList } = await import('../localfs/insert-checkpoints.ts');
   const { isSandboxId, podArchiveName } = await import('../kubeletstate/checkpointed-pods.ts');
   const path = `${target}/checkpointed.pods`;
-  const archive = await openExtracted(target).catch((error: unknown) => {
+  const archive = await openExtracted(target, { limits: console.limits }).catch((error: unknown) => {
     throw unpackFailed(target, error);
   });
   try {

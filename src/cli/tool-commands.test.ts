@@ -241,3 +241,15 @@ test('a plugin runs with its own flags and ends with its own status; built-in co
   assert.match(call('--help').stdout, /\n {2}hello +Plugin provided by /);
   assert.match(call('nope').stderr, /^Error: unknown command "nope" for "stasis"\n/);
 });
+
+test('limits of archives: named where they are reached, raised by their flags, refused where they make no sense', async () => {
+  const reached = await stasis(['ls', '--max-members', '3', crio]);
+  assert.equal(reached.status, 1);
+  assert.match(
+    reached.err,
+    /the limit is 3\nif the archive can be trusted, raise the limit with --max-members\n$/,
+  );
+  assert.equal((await stasis(['show', '--max-members=1000', crio])).status, 0);
+  assert.match((await stasis(['show', '--max-members=0', crio])).err, /must be a positive whole number/);
+  assert.match((await stasis(['completion', 'bash', '--max-members=1'])).err, /unknown flag: --max-members/);
+});

@@ -64,7 +64,7 @@ async function verdictOf(path: string, console: Console): Promise<Verdict> {
   const verdict: Verdict = { path, members: 0, bytes: 0, digests: false, findings: [] };
   const progress = new Progress(console.err, 'verifying');
   try {
-    const checkpoint = await openCheckpoint(path, { signal: console.signal });
+    const checkpoint = await openCheckpoint(path, { limits: console.limits, signal: console.signal });
     try {
       await judge(checkpoint, verdict, progress, console.signal);
     } finally {

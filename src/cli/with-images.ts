@@ -14,7 +14,7 @@ export async function withImages<T>(
   console: Console,
   work: (images: ImageSet) => Promise<T>,
 ): Promise<T> {
-  const checkpoint = await openCheckpoint(path, { signal: console.signal });
+  const checkpoint = await openCheckpoint(path, { limits: console.limits, signal: console.signal });
   try {
     if (checkpoint.sequential) {
       const folders = [memberFolders.images, memberFolders.earlierImages];

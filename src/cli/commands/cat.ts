@@ -16,6 +16,7 @@ goes to a terminal is escaped.`,
   },
   args: { min: 2 },
   complete: 'files',
+  readsArchives: true,
   async run({ flags, args: [path = '', ...members], console }) {
     const { printMembers } = await import('../list-members.ts');
     await printMembers(path, members, flags.rootfs, console);

@@ -16,6 +16,7 @@ Without --output the file is core.PID in the current directory. It is private an
   },
   args: { min: 1, max: 1 },
   complete: 'files',
+  readsArchives: true,
   async run({ flags, args: [path = ''], console }) {
     const { writeCore } = await import('../memory-commands.ts');
     await writeCore(path, flags, console);

@@ -79,6 +79,7 @@ is a folder of images, as for crit, or any checkpoint archive.`,
   examples: ['crit x checkpoint/ ps', 'crit x checkpoint.tar mems'],
   args: { min: 2, max: 2 },
   complete: async (soFar) => (soFar.length > 0 ? explorations : []),
+  readsArchives: true,
   async run({ args: [path = '', what = ''], console }) {
     const { critExplore } = await import('../crit-run.ts');
     await critExplore(path, what, console);

@@ -26,6 +26,7 @@ With --ps-tree-cmd and --ps-tree-env a process counts as modified when its argum
   args: { min: 2, max: 2 },
   complete: 'files',
   compatible: true,
+  readsArchives: true,
   async run({ flags, args: [a = '', b = ''], console }) {
     const { diffCheckpoints } = await import('../diff-checkpoints.ts');
     await diffCheckpoints(a, b, flags, console);

@@ -19,6 +19,7 @@ export const hexdump = defineCommand({
   },
   args: { min: 1, max: 1 },
   complete: 'files',
+  readsArchives: true,
   async run({ flags, args: [path = ''], console }) {
     const { printHexdump } = await import('../memory-commands.ts');
     await printHexdump(path, flags, console);

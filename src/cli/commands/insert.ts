@@ -30,6 +30,7 @@ its place. The daemon of the node restores each of them once, when it starts or 
   args: {},
   complete: 'none',
   compatible: true,
+  readsArchives: true,
   async run({ flags, console }) {
     const { insertArchive } = await import('../insert-archive.ts');
     await insertArchive(flags.input, flags.target, console);

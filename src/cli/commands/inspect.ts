@@ -68,6 +68,7 @@ export const inspect = defineCommand({
   args: { min: 1 },
   complete: 'files',
   compatible: true,
+  readsArchives: true,
   async run(invocation) {
     const { inspectFiles } = await import('../inspect-files.ts');
     return inspectFiles(invocation.args, invocation.flags, invocation.console);

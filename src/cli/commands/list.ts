@@ -12,6 +12,7 @@ in the kubelet's directory. An archive that cannot be read is named on standard 
   args: {},
   complete: 'directories',
   compatible: true,
+  readsArchives: true,
   async run({ flags, args, console }) {
     const { listDirectories } = await import('../list-directories.ts');
     const directories = args.length > 0 ? args : [`${kubeletCheckpoints}/`];

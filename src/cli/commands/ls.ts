@@ -19,6 +19,7 @@ of its image that it had deleted.`,
   },
   args: { min: 1, max: 1 },
   complete: 'files',
+  readsArchives: true,
   async run({ flags, args: [path = ''], console }) {
     const { listMembers } = await import('../list-members.ts');
     await listMembers(path, flags, console);

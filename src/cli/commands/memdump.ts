@@ -22,6 +22,7 @@ checkpoint become zeros; how many these were is said on standard error.`,
   },
   args: { min: 1, max: 1 },
   complete: 'files',
+  readsArchives: true,
   async run({ flags, args: [path = ''], console }) {
     const { writeMemory } = await import('../memory-commands.ts');
     await writeMemory(path, flags, console);

@@ -41,6 +41,7 @@ looks at the first FILE.`,
   args: { min: 1 },
   complete: 'files',
   compatible: true,
+  readsArchives: true,
   async run({ flags, args, console }) {
     const { parseMemory } = await import('../parse-memory.ts');
     await parseMemory(args, flags, console);

@@ -30,6 +30,7 @@ like a secret. Ends with status 1 when nothing is found, and with 2 when the sea
   args: { min: 1, max: 2 },
   complete: 'files',
   failureStatus: 2,
+  readsArchives: true,
   async run({ flags, args: [path = '', pattern], console }) {
     const { searchCheckpoint } = await import('../search-checkpoint.ts');
     return searchCheckpoint(path, pattern, flags, console);

@@ -35,6 +35,7 @@ listed in a kubelet checkpoints directory, or in an archive that "extract" made 
   args: {},
   complete: 'files',
   compatible: true,
+  readsArchives: true,
   async run(invocation: Invocation<ShowFlags>) {
     const { args, given } = invocation;
     if (args.length > 0 && given.has('target')) {

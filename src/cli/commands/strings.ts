@@ -12,6 +12,7 @@ export const strings = defineCommand({
   },
   args: { min: 1, max: 1 },
   complete: 'files',
+  readsArchives: true,
   async run({ flags, args: [path = ''], console }) {
     const { printStrings } = await import('../memory-commands.ts');
     await printStrings(path, flags, console);

@@ -11,6 +11,7 @@ is an error; warnings do not count.`,
   flags: { format: { kind: 'enum', values: ['text', 'json'], usage: 'How to print: text or json' } },
   args: { min: 1 },
   complete: 'files',
+  readsArchives: true,
   async run({ flags, args, console }) {
     const { verifyCheckpoints } = await import('../verify-checkpoints.ts');
     return verifyCheckpoints(args, flags.format, console);
