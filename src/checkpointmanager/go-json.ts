@@ -277,8 +277,12 @@ class Decoder {
   }
 
   #space(): void {
-    while (/[ \n\r\t]/.test(this.#text[this.#at] ?? 'x')) this.#at++;
+    while (isSpace(this.#text.charCodeAt(this.#at))) this.#at++;
   }
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
 const anyMap = map(string, any);

@@ -71,7 +71,7 @@ function print(type: GoType, value: unknown): string {
     depth++;
     switch (type.kind) {
       case 'bytes':
-        out.push(value === null ? '<nil>' : `[${(value as Uint8Array).join(' ')}]`);
+        out.push(value === null ? '<nil>' : byteList(value as Uint8Array));
         break;
       case 'float32':
       case 'float64':
@@ -136,6 +136,15 @@ function print(type: GoType, value: unknown): string {
 
   visit(type, value);
   return out.join('');
+}
+
+const decimals = Array.from({ length: 256 }, (_, byte) => ` ${byte}`);
+
+/** `[10 34 255]`; most of a large file is this. */
+function byteList(bytes: Uint8Array): string {
+  let text = '';
+  for (let i = 0; i < bytes.length; i++) text += decimals[bytes[i] as number];
+  return `[${text.slice(1)}]`;
 }
 
 function stars(name: string): number {

@@ -1,7 +1,6 @@
-import { constants, realpathSync } from 'node:fs';
-import { lstat, open } from 'node:fs/promises';
+import { closeSync, constants, lstatSync, openSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
+import type * as Sqlite from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 
@@ -117,28 +116,71 @@ async function take(
   }
 }
 
+/** Loaded when it is first needed: not every program that can lock does. */
+let sqlite: typeof Sqlite | undefined;
+
+interface Connection {
+  database: Sqlite.DatabaseSync;
+  inode: number;
+  held: boolean;
+}
+
+/** By lock file, the one used last at the end. Opening one costs ten times as much as taking its lock. */
+const connections = new Map<string, Connection>();
+const mostConnections = 32;
+
 /** The lock on the file at `path`, or undefined while someone else has it. */
 async function attempt(path: string, directory: string): Promise<Held | undefined> {
-  const { DatabaseSync } = await import('node:sqlite');
-  const before = await lockFile(path, directory);
-  let database: DatabaseSync | undefined;
+  sqlite ??= await import('node:sqlite');
+  const inode = lockFile(path, directory);
+  let connection = connections.get(path);
   try {
-    database = new DatabaseSync(path);
-    database.exec('PRAGMA busy_timeout=0; PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE');
-    // Somebody may have removed the file since: a lock on a file without a name excludes nobody.
-    if ((await lstat(path).catch(() => undefined))?.ino === before) {
-      const held = database;
-      return { close: () => held.isOpen && held.close() };
+    if (connection?.inode !== inode) {
+      forget(path);
+      connection = { database: new sqlite.DatabaseSync(path), inode, held: false };
+      connections.set(path, connection);
+      connection.database.exec('PRAGMA busy_timeout=0; PRAGMA journal_mode=MEMORY');
     }
+    connection.database.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     const code = (error as { errcode?: number }).errcode ?? 0;
-    if ((code & 0xff) !== sqliteBusy) {
-      database?.close();
-      throw cannotLock(directory, path, error);
+    if ((code & 0xff) === sqliteBusy) return undefined;
+    forget(path);
+    throw cannotLock(directory, path, error);
+  }
+  // Somebody may have removed the file since: a lock on a file without a name excludes nobody.
+  if (lstatSync(path, { throwIfNoEntry: false })?.ino !== inode) {
+    forget(path);
+    return undefined;
+  }
+  return hold(path, connection);
+}
+
+function hold(path: string, connection: Connection): Held {
+  connection.held = true;
+  // To the end of the order, and the one that was used longest ago out.
+  connections.delete(path);
+  connections.set(path, connection);
+  if (connections.size > mostConnections) {
+    for (const [old, { held }] of connections) {
+      if (held) continue;
+      forget(old);
+      break;
     }
   }
-  database?.close();
-  return undefined;
+  return {
+    close() {
+      if (!connection.held) return;
+      connection.held = false;
+      connection.database.exec('ROLLBACK');
+    },
+  };
+}
+
+/** Closing a connection gives up its lock. */
+function forget(path: string): void {
+  connections.get(path)?.database.close();
+  connections.delete(path);
 }
 
 /** The number in SQLite's interface that says "someone else holds it". */
@@ -148,14 +190,14 @@ const sqliteBusy = 5;
  * Makes the file if it is missing; its inode number. A file that exists is not opened here: closing a
  * descriptor of it would drop the lock that another thread of this process holds.
  */
-async function lockFile(path: string, directory: string): Promise<number> {
+function lockFile(path: string, directory: string): number {
   for (;;) {
-    const found = await lstat(path).catch(() => undefined);
+    const found = lstatSync(path, { throwIfNoEntry: false });
     if (found?.isFile()) return found.ino;
     if (found) throw cannotLock(directory, path, new Error('it is not a regular file'));
     try {
       const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-      await (await open(path, flags, 0o600)).close();
+      closeSync(openSync(path, flags, 0o600));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw cannotLock(directory, path, error);
     }

@@ -27,6 +27,7 @@ import { isTemporaryName, privateFile } from './atomic-file.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { keepGeneration } from './generations.ts';
 import { asGoError } from './go-error.ts';
+import { systemErrorCode } from './system-error.ts';
 
 export interface FileStoreOptions {
   /** How many earlier states of each file to keep; 0 by default. See `listGenerations`. */
@@ -144,7 +145,12 @@ export class FileStore implements Store {
       const { batch, rest } = this.#next();
       this.#queue = rest;
       try {
-        const lock = await lockDirectory(this.directory);
+        const lock = await lockDirectory(this.directory).catch((error: unknown) => {
+          // Somebody has removed the directory; the kubelet makes it again before each write.
+          if (systemErrorCode(error) !== 'ENOENT') throw error;
+          makeDirectory(this.directory);
+          return lockDirectory(this.directory);
+        });
         try {
           await this.#carryOut(batch);
         } finally {
@@ -170,11 +176,10 @@ export class FileStore implements Store {
   }
 
   async #carryOut(batch: readonly Waiting[]): Promise<void> {
-    makeDirectory(this.directory);
     this.#checkRoom(batch);
     const outcomes = await Promise.all(batch.map((waiting) => this.#writeTemporary(waiting)));
     const written = outcomes.filter((each) => each !== undefined);
-    const renamed: { waiting: Waiting; before: number | undefined }[] = [];
+    const renamed: { waiting: Waiting; before: Before | undefined }[] = [];
     for (const { waiting, temporary } of written) {
       const path = join(this.directory, waiting.key);
       const before = openBefore(path);
@@ -183,7 +188,7 @@ export class FileStore implements Store {
         renameSync(temporary, path);
         renamed.push({ waiting, before });
       } catch (error) {
-        if (before !== undefined) closeSync(before);
+        before?.close();
         rmSync(temporary, { force: true });
         waiting.failed(asGoError('rename', path, error));
       }
@@ -196,7 +201,7 @@ export class FileStore implements Store {
       // What readers see must be what the caller was told: the old state.
       for (const { waiting, before } of renamed) this.#putBack(waiting, before, error);
     } finally {
-      for (const { before } of renamed) if (before !== undefined) closeSync(before);
+      for (const { before } of renamed) before?.close();
     }
   }
 
@@ -222,11 +227,11 @@ export class FileStore implements Store {
     }
   }
 
-  #putBack(waiting: Waiting, before: number | undefined, error: unknown): void {
+  #putBack(waiting: Waiting, before: Before | undefined, error: unknown): void {
     const path = join(this.directory, waiting.key);
     try {
       if (before === undefined) unlinkSync(path);
-      else replaceUnsynced(path, readFileSync(before));
+      else replaceUnsynced(path, before.read());
     } catch (second) {
       waiting.failed(
         new AggregateError([error, second], `writing ${path}: ${String(error)}; then ${second}`),
@@ -300,16 +305,32 @@ function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
-/** What is at `path` now, held open so that it can be put back. */
-function openBefore(path: string): number | undefined {
+/** What a file was, so that it can be put back. */
+interface Before {
+  read(): Uint8Array;
+  close(): void;
+}
+
+/**
+ * What is at `path` now. Up to 256 KiB are kept in memory: a file that is held open is deleted only when it is
+ * closed, and on a journaling file system that deletion costs as much as another sync.
+ */
+function openBefore(path: string): Before | undefined {
+  let fd: number;
   try {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-    if (fstatSync(fd).isFile()) return fd;
-    closeSync(fd);
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   } catch {
-    // Nothing to put back.
+    return undefined;
   }
-  return undefined;
+  const stat = fstatSync(fd);
+  if (stat.isFile() && stat.size > 1 << 18)
+    return { read: () => readFileSync(fd), close: () => closeSync(fd) };
+  try {
+    const bytes = stat.isFile() ? readFileSync(fd) : undefined;
+    return bytes && { read: () => bytes, close() {} };
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function replaceUnsynced(path: string, bytes: Uint8Array): void {

@@ -225,6 +225,15 @@ describe('FileStore', () => {
     );
   });
 
+  it('makes its directory again when somebody has removed it', async () => {
+    const path = join(directory, 'state');
+    const store = await FileStore.open(path);
+    await store.write('key', bytes('a'));
+    await rm(path, { recursive: true });
+    await store.write('key', bytes('b'));
+    assert.equal(text(await store.read('key')), 'b');
+  });
+
   it('refuses a write for which there is no room, before it writes', async () => {
     const store = await FileStore.open(directory, { minimumFree: 2 ** 60 });
     await assert.rejects(store.write('key', bytes('x')), (e) => isCoded(e, 'resource-exhausted'));
