@@ -59,7 +59,7 @@ interface Waiting {
 interface Written {
   waiting: Waiting;
   temporary: string;
-  fd: number;
+  before: Before | undefined;
 }
 
 /**
@@ -180,9 +180,8 @@ export class FileStore implements Store {
     const outcomes = await Promise.all(batch.map((waiting) => this.#writeTemporary(waiting)));
     const written = outcomes.filter((each) => each !== undefined);
     const renamed: { waiting: Waiting; before: Before | undefined }[] = [];
-    for (const { waiting, temporary } of written) {
+    for (const { waiting, temporary, before } of written) {
       const path = join(this.directory, waiting.key);
-      const before = openBefore(path);
       try {
         if (this.#options.history > 0) keepGeneration(this.directory, waiting.key, this.#options.history);
         renameSync(temporary, path);
@@ -212,9 +211,12 @@ export class FileStore implements Store {
       const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
       fd = openSync(temporary, flags, privateFile);
       writeAll(fd, waiting.bytes);
-      await sync(fd);
+      const syncing = sync(fd);
+      // While the disk works: what the file is now, should it have to be put back.
+      const before = openBefore(join(this.directory, waiting.key));
+      await syncing;
       closeSync(fd);
-      return { waiting, temporary, fd };
+      return { waiting, temporary, before };
     } catch (error) {
       try {
         if (fd !== undefined) closeSync(fd);

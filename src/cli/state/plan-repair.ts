@@ -71,7 +71,8 @@ export async function planRepair(
     { ...(from.content ?? { mode: 0o600, uid: 0, modified: 0 }), bytes: plan.bytes },
     options,
   );
-  plan.changes = differences(contentData(examined), contentData(after));
+  // Of what cannot be decoded there is nothing to compare.
+  plan.changes = seen?.file === undefined ? [] : differences(contentData(examined), contentData(after));
   for (const finding of after.report.findings) {
     if (finding.severity === 'error') plan.left.push(finding.message);
   }
