@@ -15,7 +15,10 @@ const table = {
   'runtime-state': ['DIR', 'what the built-in runtime forgets at a reboot (/run/stasis)'],
   'oci-runtime': ['NAME', 'crun or runc (crun)'],
   image: ['REFERENCE', 'take an image in at the start, as docker-archive:/FILE; may be given many times'],
-  'container-runtime-endpoint': ['SOCKET', 'another runtime than the built-in one'],
+  'container-runtime-endpoint': [
+    'SOCKET',
+    'another runtime than the built-in one, as unix:///run/containerd/containerd.sock',
+  ],
   'runtime-request-timeout': ['DURATION', 'shortest deadline of a checkpoint (2m)'],
   'checkpoint-free-space': ['QUANTITY', 'space that checkpoints leave free (100Mi)'],
   'tls-cert-file': ['FILE', 'certificate of the server; made below DIR/pki where left out'],

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { CodedError } from '../errors/coded-error.ts';
 import { parseQuantity } from '../pods/quantity.ts';
+import { socketPath } from '../runtime/cri/socket-transport.ts';
 import { parseDuration } from './duration.ts';
 import type { FlagValues } from './flags.ts';
 import type { ConfigurationFile } from './kubelet-configuration.ts';
@@ -15,6 +16,8 @@ export interface Settings {
   /** Folder of manifests; none where only checkpoints and an API are wanted. */
   manifests: string | undefined;
   podLogs: string;
+  /** Socket of another container runtime; the built-in one where there is none. */
+  runtimeSocket: string | undefined;
   runtimeRoot: string;
   runtimeState: string;
   ociRuntime: 'crun' | 'runc';
@@ -48,17 +51,14 @@ export function settingsOf(flags: FlagValues, file: ConfigurationFile): Settings
   const gates = { ...file.featureGates, ...gatesOf(flags['feature-gates']) };
   const handlers = booleanOf(flags['enable-debugging-handlers'], '--enable-debugging-handlers');
   const endpoint = flags['container-runtime-endpoint'] ?? file.containerRuntimeEndpoint;
-  if (endpoint !== undefined && endpoint !== '' && endpoint !== 'builtin') {
-    fail(
-      `container runtime endpoint ${endpoint}: only the built-in runtime is supported, leave the setting out`,
-    );
-  }
   return {
     rootDirectory,
     nodeName: flags['hostname-override'] ?? hostname().toLowerCase(),
     address: flags.address ?? file.address ?? '0.0.0.0',
     port,
     manifests: pathOf(flags['pod-manifest-path'] ?? flags.manifests ?? file.staticPodPath),
+    runtimeSocket:
+      endpoint === undefined || endpoint === '' || endpoint === 'builtin' ? undefined : socketPath(endpoint),
     podLogs: pathOf(flags['pod-logs-dir'] ?? file.podLogsDir) ?? defaultPodLogs(rootDirectory),
     runtimeRoot: resolve(flags['runtime-root'] ?? '/var/lib/stasis'),
     runtimeState: resolve(flags['runtime-state'] ?? '/run/stasis'),

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { createClient, createRouterTransport } from '@connectrpc/connect';
+import { createClient, createRouterTransport, type Transport } from '@connectrpc/connect';
 import { type Authenticator, firstOf } from '../auth/authenticator.ts';
 import { clientCertificate } from '../auth/client-certificate.ts';
 import { type Authorizer, alwaysAllow, localPolicy, parsePolicy } from '../auth/policy.ts';
@@ -25,6 +24,7 @@ import { PodRestores } from '../pods/pod-restores.ts';
 import { PodFiles } from '../pods/pod-store.ts';
 import { createBuiltinRuntime } from '../runtime/builtin/builtin-runtime.ts';
 import { checkpointHooks } from '../runtime/builtin/checkpoint-hooks.ts';
+import { socketTransport } from '../runtime/cri/socket-transport.ts';
 import { createApp } from '../server/app.ts';
 import { listen } from '../server/https-server.ts';
 import { RequestLimits } from '../server/limits.ts';
@@ -53,17 +53,9 @@ export async function startDaemon(settings: Settings, version: string, log: Log)
   const access = localAccess();
   const authentication = await authenticators(settings, log);
   const authorize = access.authorize(await authorizer(settings, log));
-  const runtime = await createBuiltinRuntime({
-    root: settings.runtimeRoot,
-    state: settings.runtimeState,
-    runtime: settings.ociRuntime,
-    version,
-    log: (line) => log('info', line, { from: 'runtime' }),
-    hooks: checkpointHooks(),
-  });
+  const runtime = await openRuntime(settings, version, log);
   try {
-    const transport = createRouterTransport((router) => runtime.routes(router));
-    const node = await startNode(settings, version, transport, log, stopping.signal);
+    const node = await startNode(settings, version, runtime.transport, log, stopping.signal);
     const limits = new RequestLimits();
     const app = createApp({
       nodeName: settings.nodeName,
@@ -103,10 +95,34 @@ export async function startDaemon(settings: Settings, version: string, log: Log)
   }
 }
 
+/** The built-in runtime in this process, or another one over its socket: nobody below knows which. */
+async function openRuntime(
+  settings: Settings,
+  version: string,
+  log: Log,
+): Promise<{ transport: Transport; close(): Promise<void> }> {
+  const { runtimeSocket } = settings;
+  if (runtimeSocket !== undefined) {
+    return { transport: socketTransport(runtimeSocket), close: async () => undefined };
+  }
+  const runtime = await createBuiltinRuntime({
+    root: settings.runtimeRoot,
+    state: settings.runtimeState,
+    runtime: settings.ociRuntime,
+    version,
+    log: (line) => log('info', line, { from: 'runtime' }),
+    hooks: checkpointHooks(),
+  });
+  return {
+    transport: createRouterTransport((router) => runtime.routes(router)),
+    close: () => runtime.close(),
+  };
+}
+
 async function startNode(
   settings: Settings,
   version: string,
-  transport: ReturnType<typeof createRouterTransport>,
+  transport: Transport,
   log: Log,
   stopping: AbortSignal,
 ) {
@@ -117,7 +133,7 @@ async function startNode(
   const directory = new CheckpointsDirectory(join(rootDirectory, 'checkpoints'));
   const directories = new PodDirectories(rootDirectory, settings.podLogs);
   const store = new PodFiles(join(ours, 'pods'), (message) => log('error', message));
-  const pods = new NodePods({ runtime, images, store, directories, hostName: hostname(), log });
+  const pods = new NodePods({ runtime, images, store, directories, log });
   await pods.load();
   const nodeId = await identity(join(ours, 'node-id'));
   const containerCheckpoints = new ContainerCheckpoints({

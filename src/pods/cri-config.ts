@@ -24,7 +24,6 @@ export interface SandboxFacts {
   restoredFrom?: string;
   /** RFC 3339. */
   seen: string;
-  hostName: string;
 }
 
 export function sandboxConfig(pod: Pod, facts: SandboxFacts): PodSandboxConfig {
@@ -39,7 +38,8 @@ export function sandboxConfig(pod: Pod, facts: SandboxFacts): PodSandboxConfig {
       namespace: metadata.namespace,
       attempt: facts.attempt,
     },
-    hostname: spec.hostNetwork ? facts.hostName : (spec.hostname ?? metadata.name.slice(0, 63)),
+    // A pod on the node's network has the node's name, which runtimes want unsaid.
+    hostname: spec.hostNetwork ? '' : (spec.hostname ?? metadata.name.slice(0, 63)),
     logDirectory: facts.logDirectory,
     portMappings: spec.containers.flatMap((container) =>
       (container.ports ?? []).map((port) => ({

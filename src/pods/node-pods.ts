@@ -32,8 +32,6 @@ export interface NodePodsOptions {
   images: Images;
   store: PodStore;
   directories: PodDirectories;
-  /** Of this machine, for pods that use its network. */
-  hostName: string;
   log: Log;
 }
 
@@ -248,7 +246,6 @@ export class NodePods {
       attempt,
       logDirectory: this.#options.directories.logsOf(record.pod),
       seen: record.seen,
-      hostName: this.#options.hostName,
       ...(record.restoredFrom === undefined ? {} : { restoredFrom: record.restoredFrom }),
     });
   }

@@ -93,7 +93,8 @@ export class TestNode {
     await this.stop('SIGKILL');
     for (const file of readdirSync(this.manifests)) rmSync(join(this.manifests, file));
     rmSync(join(this.checkpoints, 'checkpointed.pods'), { force: true });
-    await this.start([]);
+    const endpoint = this.#flags.indexOf('--container-runtime-endpoint');
+    await this.start(endpoint < 0 ? [] : this.#flags.slice(endpoint, endpoint + 2));
     await until('all pods are gone', async () => {
       const pods = await this.pods();
       for (const { namespace, name, source } of pods) {
