@@ -175,7 +175,11 @@ function likeliest(kind: StateKind, all: readonly Seen[], bytes: Uint8Array): Se
   const valid = all.filter((seen) => seen.valid);
   const same = valid.find((seen) => firstDifference(kind, seen, bytes) === undefined);
   const decoded = all.filter((seen) => seen.value !== undefined);
-  const alike = decoded.find((seen) => firstDifference(kind, seen, bytes, true) === undefined);
+  // Of a damaged file: what its content looks like, and rather what every kubelet reads than what needs a gate.
+  const looks = decoded.filter((seen) => firstDifference(kind, seen, bytes, true) === undefined);
+  const gated = (seen: Seen): boolean =>
+    kind.written.some((each) => each.version === seen.version && each.gate);
+  const alike = looks.find((seen) => !gated(seen)) ?? looks[0];
   return (
     same ??
     valid[0] ??

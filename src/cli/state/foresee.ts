@@ -36,7 +36,8 @@ export function foresee(examined: Examined, from: number, to: number, gates: Rea
   const plan = planConversion(examined, to, gates);
   const needed = next.state === 'refused' || (next.state === 'not read' && moved(kind, from, to));
   let action = 'nothing';
-  if (needed)
+  if (needed && !report.valid) action = 'stasis state repair, or reset on a drained node';
+  else if (needed)
     action = plan.problem
       ? `reset, on a drained node (${plan.problem})`
       : `stasis state convert --to 1.${to} --write`;

@@ -116,6 +116,16 @@ describe('state repair', () => {
     assert.equal(await readFile(`${path}.corrupt-20260131T235959Z`, 'utf8'), bad);
   });
 
+  it('takes a damaged file for what every kubelet reads, not for what needs a feature gate', async () => {
+    const good = new TextDecoder().decode(static2('0-1', [['pod', [['app', '2']]]]));
+    const path = await put('cpu_manager_state', good.replace('"2"', '"3"'));
+    const [report] = JSON.parse((await stasis('verify', path, '-o', 'json')).out);
+    assert.deepEqual([report.version, report.valid], ['v2', false]);
+    assert.equal((await stasis('repair', path, '--write', '--root-dir', root)).status, 0);
+    const [repaired] = JSON.parse((await stasis('verify', path, '-o', 'json')).out);
+    assert.equal(repaired.acceptedBy[0], '1.18');
+  });
+
   it('restores the last good generation before it blesses altered content', async () => {
     const store = await FileStore.open(root, { history: 3 });
     await store.write('cpu_manager_state', static2('0-3', []));
