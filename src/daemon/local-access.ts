@@ -1,11 +1,11 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ClientFile, clientFileName } from '../api/client-file.ts';
 import type { Attributes, User } from '../auth/attributes.ts';
 import { type Authenticator, bearerToken } from '../auth/authenticator.ts';
 import type { Authorizer } from '../auth/policy.ts';
 import { privateDirectory, writeFileAtomic } from '../localfs/atomic-file.ts';
+import { makeDirectories } from '../localfs/make-directories.ts';
 
 const group = 'stasis:local-root';
 
@@ -35,7 +35,7 @@ export function localAccess(): LocalAccess {
       user.uid === uid || others(user, attributes, signal),
     async publish(rootDirectory, file) {
       const folder = join(rootDirectory, 'stasis');
-      await mkdir(folder, { recursive: true, mode: privateDirectory });
+      await makeDirectories(folder, privateDirectory);
       const path = join(folder, clientFileName);
       const content: ClientFile = { ...file, token };
       await writeFileAtomic(path, new TextEncoder().encode(`${JSON.stringify(content, null, 2)}\n`));

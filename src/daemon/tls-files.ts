@@ -1,11 +1,12 @@
 import { X509Certificate } from 'node:crypto';
 import { unwatchFile, watchFile } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { selfSigned } from '../auth/certificate.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 import { privateFile, writeFileAtomic } from '../localfs/atomic-file.ts';
+import { makeDirectories } from '../localfs/make-directories.ts';
 import type { Log } from '../pods/node-pods.ts';
 import type { TlsMaterial } from '../server/https-server.ts';
 
@@ -41,7 +42,7 @@ export async function selfSignedFiles(
     notBefore: new Date(now - day / 24),
     notAfter: new Date(now + 365 * day),
   });
-  await mkdir(folder, { recursive: true, mode: 0o755 });
+  await makeDirectories(folder, 0o755);
   await writeFileAtomic(files.keyFile, new TextEncoder().encode(made.key), privateFile);
   await writeFileAtomic(files.certificateFile, new TextEncoder().encode(made.certificate), 0o644);
   log('info', `made a certificate that signs itself: ${files.certificateFile}`);

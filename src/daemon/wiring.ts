@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClient, createRouterTransport, type Transport } from '@connectrpc/connect';
 import { type Authenticator, firstOf } from '../auth/authenticator.ts';
@@ -11,6 +11,7 @@ import { ImageService, RuntimeService } from '../gen/cri/v1/api_pb.ts';
 import { privateDirectory, writeFileAtomic } from '../localfs/atomic-file.ts';
 import { CheckpointsDirectory } from '../localfs/checkpoints-directory.ts';
 import { fileDigest } from '../localfs/file-digest.ts';
+import { makeDirectories } from '../localfs/make-directories.ts';
 import { ContainerCheckpoints } from '../pods/container-checkpoints.ts';
 import { ContainerRestores } from '../pods/container-restores.ts';
 import { InTurn } from '../pods/in-turn.ts';
@@ -49,7 +50,7 @@ const closeTime = 10_000;
 /** Chooses every implementation, puts them together and starts them. */
 export async function startDaemon(settings: Settings, version: string, log: Log): Promise<RunningDaemon> {
   const stopping = new AbortController();
-  await mkdir(join(settings.rootDirectory, 'stasis'), { recursive: true, mode: privateDirectory });
+  await makeDirectories(join(settings.rootDirectory, 'stasis'), privateDirectory);
   const access = localAccess();
   const authentication = await authenticators(settings, log);
   const authorize = access.authorize(await authorizer(settings, log));

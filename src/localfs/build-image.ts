@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { sniffPacking } from '../archive/compression.ts';
 import { type ArchiveLimits, defaultLimits } from '../archive/limits.ts';
@@ -20,6 +20,7 @@ import { fullReference } from '../oci/reference.ts';
 import { AtomicFile, privateDirectory, writeFileAtomic } from './atomic-file.ts';
 import { codec } from './codec.ts';
 import { openFileSource } from './file-source.ts';
+import { makeDirectories } from './make-directories.ts';
 import { sha256, sha256Of } from './sha256.ts';
 
 export interface BuildOptions {
@@ -167,12 +168,12 @@ async function writeImageArchive(path: string, files: readonly LayoutFile[], sig
 }
 
 async function writeImageDirectory(path: string, files: readonly LayoutFile[], signal?: AbortSignal) {
-  const first = await mkdir(path, { recursive: true, mode: privateDirectory });
+  const first = await makeDirectories(path, privateDirectory);
   if ((await readdir(path)).length > 0) {
     throw new CodedError('already-exists', `${path} is not empty`, { hint: 'name a new directory' });
   }
   try {
-    await mkdir(join(path, dirname(blobName('sha256:x'))), { recursive: true, mode: privateDirectory });
+    await makeDirectories(join(path, dirname(blobName('sha256:x'))), privateDirectory);
     // What points to the others comes last.
     for (const { name, content } of files.toReversed()) {
       if (content instanceof Uint8Array) await writeFileAtomic(join(path, name), content);

@@ -4,7 +4,6 @@ import {
   constants,
   fstatSync,
   fsync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -27,6 +26,7 @@ import { isTemporaryName, privateFile } from './atomic-file.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { keepGeneration } from './generations.ts';
 import { asGoError } from './go-error.ts';
+import { makeDirectoriesSync } from './make-directories.ts';
 import { systemErrorCode } from './system-error.ts';
 
 export interface FileStoreOptions {
@@ -297,7 +297,7 @@ function isOurs(name: string): boolean {
 
 function makeDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o755 });
+    makeDirectoriesSync(directory, 0o755);
   } catch (error) {
     throw asGoError('mkdir', directory, error);
   }

@@ -1,7 +1,8 @@
-import { linkSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { linkSync, readdirSync, rmSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { privateDirectory } from './atomic-file.ts';
+import { makeDirectoriesSync } from './make-directories.ts';
 
 /** Folder, beside the files, that holds what they were before. Hidden, so that no listing takes it for a key. */
 const folder = '.stasis-history';
@@ -24,7 +25,7 @@ export async function listGenerations(directory: string, key: string): Promise<G
  * here is only ever replaced, never written into. Nothing happens when there is no such file.
  */
 export function keepGeneration(directory: string, key: string, keep: number): void {
-  mkdirSync(join(directory, folder), { recursive: true, mode: privateDirectory });
+  makeDirectoriesSync(join(directory, folder), privateDirectory);
   const before = generationsAmong(directory, key, readdirSync(join(directory, folder)));
   const number = (before[0]?.number ?? 0) + 1;
   try {

@@ -1,11 +1,12 @@
 import { randomInt } from 'node:crypto';
-import { chmod, link, mkdir, open, readdir, rm, statfs } from 'node:fs/promises';
+import { chmod, link, open, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bodies, type CheckpointTarget, effectiveTimeout } from '../api/kubelet-checkpoint.ts';
 import { fileNameTime, makeFileName } from '../checkpoint/file-name.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { ContainerState } from '../gen/cri/v1/api_pb.ts';
 import { isTemporaryName, privateDirectory, privateFile, syncDirectory } from '../localfs/atomic-file.ts';
+import { makeDirectories } from '../localfs/make-directories.ts';
 import type { Checkpointer, FinishedCheckpoint } from './checkpointer.ts';
 import { InTurn } from './in-turn.ts';
 import { labels } from './labels.ts';
@@ -45,7 +46,7 @@ export class ContainerCheckpoints implements Checkpointer {
   /** Makes the directory, and removes what an earlier process left unfinished in it. */
   async prepare(): Promise<void> {
     const { directory } = this.#options;
-    await mkdir(directory, { recursive: true, mode: privateDirectory });
+    await makeDirectories(directory, privateDirectory);
     await chmod(directory, privateDirectory);
     for (const name of (await readdir(directory)).filter(isTemporaryName)) {
       await rm(join(directory, name), { recursive: true, force: true });

@@ -13,6 +13,7 @@ import {
 } from '../kubeletstate/checkpointed-pods.ts';
 import { privateDirectory } from '../localfs/atomic-file.ts';
 import type { CheckpointsDirectory } from '../localfs/checkpoints-directory.ts';
+import { makeDirectories } from '../localfs/make-directories.ts';
 import { terminationMessagePath } from './cri-config.ts';
 import { InTurn } from './in-turn.ts';
 import { containersIn, newest } from './next-step.ts';
@@ -130,7 +131,7 @@ export class PodCheckpoints {
         `pod ${podName(pod)} has no running container to checkpoint`,
       );
     }
-    await mkdir(directory.path, { recursive: true, mode: privateDirectory });
+    await makeDirectories(directory.path, privateDirectory);
     await chmod(directory.path, privateDirectory);
     const folder = join(directory.path, `.${randomInt(2 ** 47)}`);
     await mkdir(folder, { mode: privateDirectory });

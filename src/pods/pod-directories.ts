@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { CodedError } from '../errors/coded-error.ts';
 import { type Mount, MountSchema } from '../gen/cri/v1/api_pb.ts';
+import { makeDirectories } from '../localfs/make-directories.ts';
 import { terminationMessagePath } from './cri-config.ts';
 import { allContainers, type Container, type HostPathType, type Pod, podName, type Volume } from './pod.ts';
 
@@ -30,10 +31,10 @@ export class PodDirectories {
 
   /** Makes what must be there before the pod's sandbox. */
   async prepare(pod: Pod): Promise<void> {
-    await mkdir(this.of(pod), { recursive: true, mode: 0o750 });
-    await mkdir(this.logsOf(pod), { recursive: true, mode: 0o755 });
+    await makeDirectories(this.of(pod), 0o750);
+    await makeDirectories(this.logsOf(pod), 0o755);
     for (const container of allContainers(pod)) {
-      await mkdir(join(this.logsOf(pod), container.name), { recursive: true, mode: 0o755 });
+      await makeDirectories(join(this.logsOf(pod), container.name), 0o755);
     }
     for (const volume of pod.spec.volumes ?? []) await this.#prepareVolume(pod, volume);
   }
@@ -55,7 +56,7 @@ export class PodDirectories {
   /** The name of the file for the container's last words: unique, and the same for each of its runs. */
   async terminationLogId(pod: Pod, container: Container): Promise<string> {
     const folder = join(this.of(pod), 'containers', container.name);
-    await mkdir(folder, { recursive: true, mode: 0o750 });
+    await makeDirectories(folder, 0o750);
     const known = (await readdir(folder)).find((name) => /^[0-9a-f]{8}$/.test(name));
     return known ?? randomBytes(4).toString('hex');
   }
@@ -85,7 +86,7 @@ export class PodDirectories {
         volume.hostPath.type ?? '',
         `volume ${volume.name} of pod ${podName(pod)}`,
       );
-    await mkdir(path, { recursive: true, mode: 0o777 });
+    await makeDirectories(path, 0o777);
     await chmod(path, 0o777);
   }
 
@@ -107,9 +108,9 @@ export class PodDirectories {
 
 async function prepareHostPath(path: string, type: HostPathType, what: string): Promise<void> {
   if (type === '') return;
-  if (type === 'DirectoryOrCreate') await mkdir(path, { recursive: true, mode: 0o755 });
+  if (type === 'DirectoryOrCreate') await makeDirectories(path, 0o755);
   if (type === 'FileOrCreate') {
-    await mkdir(dirname(path), { recursive: true });
+    await makeDirectories(dirname(path), 0o777);
     await (await open(path, 'a', 0o644)).close();
   }
   const found = await stat(path).catch(() => undefined);

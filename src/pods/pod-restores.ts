@@ -1,10 +1,11 @@
 import { randomInt, randomUUID } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CodedError, isCoded, messageOf } from '../errors/coded-error.ts';
 import { type CheckpointedPod, entryMembers, isSandboxId } from '../kubeletstate/checkpointed-pods.ts';
 import { privateDirectory } from '../localfs/atomic-file.ts';
 import type { CheckpointsDirectory, ListedPod } from '../localfs/checkpoints-directory.ts';
+import { makeDirectories } from '../localfs/make-directories.ts';
 import type { Log, NodePods } from './node-pods.ts';
 import { allContainers, type Pod, podName } from './pod.ts';
 import { type PodDescription, readPodArchive, unpackPodArchive } from './pod-archive.ts';
@@ -51,7 +52,7 @@ export class PodRestores {
    */
   async plan(signal: AbortSignal): Promise<() => Promise<void>> {
     const { scratch, directory, log } = this.#options;
-    await mkdir(scratch, { recursive: true, mode: privateDirectory });
+    await makeDirectories(scratch, privateDirectory);
     for (const left of await readdir(scratch))
       await rm(join(scratch, left), { recursive: true, force: true });
     const listed = await directory.list().catch((error: unknown) => {

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 import { privateDirectory, syncDirectory, writeFileAtomic } from '../localfs/atomic-file.ts';
+import { makeDirectories } from '../localfs/make-directories.ts';
 import type { Pod } from './pod.ts';
 
 /** What the node remembers of a pod that it has accepted. */
@@ -39,7 +40,7 @@ export class PodFiles implements PodStore {
   }
 
   async load(): Promise<PodRecord[]> {
-    await mkdir(this.#directory, { recursive: true, mode: privateDirectory });
+    await makeDirectories(this.#directory, privateDirectory);
     const names = (await readdir(this.#directory)).filter((name) =>
       /^[A-Za-z0-9][-A-Za-z0-9]*\.json$/.test(name),
     );

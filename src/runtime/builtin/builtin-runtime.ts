@@ -1,11 +1,11 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ConnectRouter } from '@connectrpc/connect';
 import { CodedError } from '../../errors/coded-error.ts';
 import { ImageService, RuntimeService } from '../../gen/cri/v1/api_pb.ts';
 import { privateDirectory } from '../../localfs/atomic-file.ts';
 import { type DirectoryLock, lockDirectory } from '../../localfs/directory-lock.ts';
+import { makeDirectories } from '../../localfs/make-directories.ts';
 import { adopt } from './adopt.ts';
 import { findCgroups, removeCgroup } from './cgroups.ts';
 import { refresh } from './container-end.ts';
@@ -63,7 +63,7 @@ export interface OpenRuntime {
 export async function createBuiltinRuntime(options: BuiltinRuntimeOptions): Promise<OpenRuntime> {
   const paths: RuntimePaths = { root: options.root, state: options.state };
   for (const folder of [paths.root, paths.state, exitDirectory(paths)]) {
-    await mkdir(folder, { recursive: true, mode: privateDirectory });
+    await makeDirectories(folder, privateDirectory);
   }
   const lock = await lockRuntime(paths.root);
   try {

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError } from '../../errors/coded-error.ts';
+import { makeDirectories } from '../../localfs/make-directories.ts';
 import { mountTable } from './mounts.ts';
 
 /** The cgroup2 hierarchy as this process sees it. */
@@ -26,7 +27,7 @@ export async function findCgroups(): Promise<Cgroups> {
 
 /** Makes a cgroup; `path` is below the mount, with a leading slash. */
 export async function makeCgroup(cgroups: Cgroups, path: string): Promise<void> {
-  await mkdir(join(cgroups.mount, path), { recursive: true });
+  await makeDirectories(join(cgroups.mount, path), 0o777);
 }
 
 /** Moves a process into a cgroup. */

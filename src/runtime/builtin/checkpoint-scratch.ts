@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../errors/coded-error.ts';
 import { privateDirectory, writeFileAtomic } from '../../localfs/atomic-file.ts';
+import { makeDirectories } from '../../localfs/make-directories.ts';
 import { thaw } from './freezer.ts';
 import { releaseNetworkLock } from './network-lock.ts';
 import type { RuntimePaths } from './paths.ts';
@@ -38,7 +39,7 @@ export async function openScratch(
   owner: Omit<Owner, 'process'> = { cgroups: [], networks: [] },
 ): Promise<Scratch> {
   const path = join(scratchRoot(paths), randomBytes(16).toString('hex'));
-  await mkdir(path, { recursive: true, mode: privateDirectory });
+  await makeDirectories(path, privateDirectory);
   const record: Owner = { ...owner, process: await identify(process.pid) };
   await writeFileAtomic(join(path, ownerFile), new TextEncoder().encode(JSON.stringify(record)));
   return {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError, messageOf } from '../../errors/coded-error.ts';
 import { type ContainerConfig, ContainerEventType, NamespaceMode, Signal } from '../../gen/cri/v1/api_pb.ts';
 import { privateDirectory, writeFileAtomic } from '../../localfs/atomic-file.ts';
+import { makeDirectories } from '../../localfs/make-directories.ts';
 import { logPathOf, makeBundle } from './bundle.ts';
 import { removeCgroup } from './cgroups.ts';
 import { refresh, removeTraces, settle } from './container-end.ts';
@@ -52,7 +52,7 @@ export async function createContainer(
     notes: [],
     ...(options.restore && { restore: options.restore }),
   };
-  await mkdir(folder, { recursive: true, mode: privateDirectory });
+  await makeDirectories(folder, privateDirectory);
   try {
     await writeBundle(machine, sandbox, record, image, signal);
     await options.prepare?.(record);

@@ -5,6 +5,7 @@ import { streamTar } from '../../archive/tar-stream.ts';
 import { type ByteSource, readChunks } from '../../bytes/byte-source.ts';
 import { CodedError, messageOf } from '../../errors/coded-error.ts';
 import { privateDirectory, syncDirectory, writeFileAtomic } from '../../localfs/atomic-file.ts';
+import { makeDirectories } from '../../localfs/make-directories.ts';
 import { Digest, decompressed, type ImageFiles, openImageFiles } from './image-blobs.ts';
 import { type FoundImage, type FoundLayer, findImages } from './image-layout.ts';
 import { emptyConfig, type ImageRecord } from './image-record.ts';
@@ -28,8 +29,8 @@ export class ImageStore {
 
   static async open(paths: RuntimePaths, log: (line: string) => void): Promise<ImageStore> {
     const store = new ImageStore(paths, log);
-    await mkdir(store.#images, { recursive: true, mode: privateDirectory });
-    await mkdir(store.#layers, { recursive: true, mode: privateDirectory });
+    await makeDirectories(store.#images, privateDirectory);
+    await makeDirectories(store.#layers, privateDirectory);
     // A name with a dot in front is what a killed process had not finished.
     for (const name of await readdir(store.#layers)) {
       if (name.startsWith('.')) await rm(join(store.#layers, name), { recursive: true, force: true });

@@ -1,8 +1,9 @@
 import { randomInt } from 'node:crypto';
 import type { Dirent } from 'node:fs';
-import { link, lstat, mkdir, readdir, rm } from 'node:fs/promises';
+import { link, lstat, readdir, rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { CodedError } from '../../errors/coded-error.ts';
+import { makeDirectories } from '../../localfs/make-directories.ts';
 import { rootedPath } from './rooted-path.ts';
 import { runProgram } from './run-program.ts';
 
@@ -107,7 +108,7 @@ class Whiteouts {
 
   async put(path: string): Promise<void> {
     this.#first ??= await makeMark(this.#root);
-    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    await makeDirectories(dirname(path), 0o755);
     await link(this.#first, path);
   }
 

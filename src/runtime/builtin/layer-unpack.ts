@@ -5,6 +5,7 @@ import { hasRawBytes, plainName } from '../../archive/member-name.ts';
 import type { TarEntry } from '../../archive/tar-parser.ts';
 import type { StreamedMember } from '../../archive/tar-stream.ts';
 import { CodedError } from '../../errors/coded-error.ts';
+import { makeDirectories } from '../../localfs/make-directories.ts';
 import { overlayRemovals, plainRemovals, type RemovalRules } from './layer-removals.ts';
 import { rootedPath } from './rooted-path.ts';
 import { runProgram } from './run-program.ts';
@@ -96,7 +97,7 @@ async function remove(removals: RemovalRules, name: string): Promise<boolean> {
 async function parentFolder(root: string, name: string): Promise<string> {
   const path = await rootedPath(root, name);
   try {
-    await mkdir(path, { recursive: true, mode: 0o755 });
+    await makeDirectories(path, 0o755);
   } catch (cause) {
     throw new CodedError('corrupt', `unpacking a layer: ${name} is not a folder`, { cause });
   }

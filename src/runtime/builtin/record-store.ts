@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError, messageOf } from '../../errors/coded-error.ts';
 import { isTemporaryName, privateDirectory, writeFileAtomic } from '../../localfs/atomic-file.ts';
+import { makeDirectories } from '../../localfs/make-directories.ts';
 
 const recordFile = 'record.json';
 const mostBytes = 8 << 20;
@@ -36,7 +37,7 @@ export class RecordStore<R extends { id: string; createdAt: bigint }> {
     log: (line: string) => void;
   }): Promise<RecordStore<R>> {
     const { directory, what, log } = options;
-    await mkdir(directory, { recursive: true, mode: privateDirectory });
+    await makeDirectories(directory, privateDirectory);
     const found: R[] = [];
     for (const entry of await readdir(directory, { withFileTypes: true })) {
       if (!entry.isDirectory() || !isId(entry.name)) continue;

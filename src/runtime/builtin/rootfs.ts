@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { makeDirectories } from '../../localfs/make-directories.ts';
 import { isMounted, mountOverlay, unmount } from './mounts.ts';
 import { containerDirectory, type RuntimePaths, rootfsDirectories } from './paths.ts';
 
@@ -15,8 +15,8 @@ export async function mountRootfs(
   const { merged, upper, work } = rootfsDirectories(paths, id);
   // Its owner and mode become those of the container's `/`; the folder around it keeps others out. The mode is
   // the one that Podman and CRI-O give theirs: CRIU insists on the same where it restores.
-  await mkdir(upper, { recursive: true, mode: 0o555 });
-  for (const folder of [merged, work]) await mkdir(folder, { recursive: true, mode: 0o755 });
+  await makeDirectories(upper, 0o555);
+  for (const folder of [merged, work]) await makeDirectories(folder, 0o755);
   if (await isMounted(merged)) return;
   await mountOverlay(
     { layers: layers.length > 0 ? layers : [await emptyLayer(paths, id)], upper, work, merged },
@@ -27,7 +27,7 @@ export async function mountRootfs(
 /** An image may have no layer at all; overlayfs needs one. */
 async function emptyLayer(paths: RuntimePaths, id: string): Promise<string> {
   const folder = `${containerDirectory(paths, id)}/empty`;
-  await mkdir(folder, { recursive: true, mode: 0o755 });
+  await makeDirectories(folder, 0o755);
   return folder;
 }
 

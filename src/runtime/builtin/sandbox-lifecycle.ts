@@ -1,8 +1,9 @@
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError } from '../../errors/coded-error.ts';
 import { type DNSConfig, NamespaceMode, type PodSandboxConfig } from '../../gen/cri/v1/api_pb.ts';
 import { privateDirectory, writeFileAtomic } from '../../localfs/atomic-file.ts';
+import { makeDirectories } from '../../localfs/make-directories.ts';
 import { type Cgroups, makeCgroup, removeCgroup } from './cgroups.ts';
 import { isMounted, mountPoints, mountTmpfs, unmount } from './mounts.ts';
 import { type RuntimePaths, sandboxDirectory, sandboxState } from './paths.ts';
@@ -53,14 +54,14 @@ export async function makeSandbox(
   signal: AbortSignal,
 ): Promise<void> {
   const state = sandboxState(paths, record.id);
-  await mkdir(join(state, 'ns'), { recursive: true, mode: privateDirectory });
+  await makeDirectories(join(state, 'ns'), privateDirectory);
   await writeNetworkFiles(paths, record);
   await makeCgroup(cgroups, record.cgroup);
   const options = record.config.linux?.securityContext?.namespaceOptions;
   record.namespaces = await makeNamespaces(join(state, 'ns'), options?.network, options?.ipc, signal);
   if (record.namespaces.ipc === undefined) return;
   record.shm = join(state, 'shm');
-  await mkdir(record.shm, { mode: 0o1777, recursive: true });
+  await makeDirectories(record.shm, 0o1777);
   await mountTmpfs(record.shm, 0o1777, shmBytes);
 }
 

@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import { CodedError } from '../../errors/coded-error.ts';
 import type { PodSandboxConfig } from '../../gen/cri/v1/api_pb.ts';
 import { privateDirectory } from '../../localfs/atomic-file.ts';
+import { makeDirectories } from '../../localfs/make-directories.ts';
 import { newId, removeContainer, stopContainer } from './container-lifecycle.ts';
 import { type Machine, now } from './machine.ts';
 import { sandboxDirectory } from './paths.ts';
@@ -32,7 +32,7 @@ export async function runSandbox(
     ...{ id, config, runtimeHandler: handler, runtime: runtime.name, createdAt: now() },
     ...{ namespaces: {}, cgroup: podCgroup(config, id), state: 'notready', making: true },
   };
-  await mkdir(sandboxDirectory(machine.paths, id), { recursive: true, mode: privateDirectory });
+  await makeDirectories(sandboxDirectory(machine.paths, id), privateDirectory);
   try {
     // Known before there is anything of it, so that whatever is made can be found again.
     await machine.sandboxes.save(record);

@@ -1,10 +1,11 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:fs';
-import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { CodedError } from '../../errors/coded-error.ts';
+import { makeDirectories } from '../../localfs/make-directories.ts';
 import { type Cgroups, enterCgroup } from './cgroups.ts';
 import { findProgram } from './find-program.ts';
 import type { OciRuntime, RuntimeName } from './oci-runtime.ts';
@@ -61,9 +62,9 @@ export async function supervise(
   signal?: AbortSignal,
 ): Promise<Supervised> {
   const state = containerState(options.paths, container.id);
-  await mkdir(state, { recursive: true, mode: 0o700 });
-  await mkdir(exitDirectory(options.paths), { recursive: true, mode: 0o700 });
-  await mkdir(dirname(container.logPath), { recursive: true, mode: 0o755 });
+  await makeDirectories(state, 0o700);
+  await makeDirectories(exitDirectory(options.paths), 0o700);
+  await makeDirectories(dirname(container.logPath), 0o755);
   for (const name of ['pid', 'conmon.pid']) await rm(join(state, name), { force: true });
   const [conmon, runtime] = [await findProgram(options.conmon), await findProgram(options.runtime.file)];
   const args = conmonArgs({ ...options, runtime: { ...options.runtime, file: runtime } }, container);
