@@ -52,8 +52,13 @@ disabled_plugins = ["io.containerd.grpc.v1.nri", "io.containerd.tracing.processo
 /**
  * Starts containerd with everything it keeps below `folder`, which has to lie on a disk and have a short path.
  * @param rootfs from `makeRootfs`: what pod sandboxes run is taken from there
+ * @param path where it looks for programs; our own PATH where left out
  */
-export async function startContainerd(folder: string, rootfs: string): Promise<Containerd> {
+export async function startContainerd(
+  folder: string,
+  rootfs: string,
+  path = process.env['PATH'],
+): Promise<Containerd> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const socket = join(folder, 'containerd.sock');
   const log = join(folder, 'containerd.log');
@@ -61,6 +66,7 @@ export async function startContainerd(folder: string, rootfs: string): Promise<C
   const output = openSync(log, 'w');
   const daemon = spawn('containerd', ['--config', join(folder, 'config.toml')], {
     stdio: ['ignore', output, output],
+    env: { ...process.env, PATH: path },
   });
   const transport = createGrpcTransport({
     baseUrl: 'http://localhost',

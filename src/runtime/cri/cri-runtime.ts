@@ -1,0 +1,163 @@
+import { connect } from 'node:net';
+import {
+  type Client,
+  ConnectError,
+  createClient,
+  type Interceptor,
+  type Transport,
+} from '@connectrpc/connect';
+import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { CodedError } from '../../errors/coded-error.ts';
+import { ImageService, RuntimeService } from '../../gen/cri/v1/api_pb.ts';
+import { explainWithLog } from './explain-failure.ts';
+import { type Ability, checkpointAbility, identify, type RuntimeFacts } from './handshake.ts';
+import { CheckpointNotes, cgroupOfContainer, letRun, type Resume, thawCgroup } from './let-run.ts';
+import type { Failure } from './quirks.ts';
+
+/** Largest answer that is taken, in bytes: the kubelet's own limit. */
+const largestAnswer = 16 << 20;
+/** Milliseconds between two attempts to reach a runtime that has gone. */
+const retryInterval = 1000;
+
+/** A connection to a container runtime's socket; it is made at the first call, and again after it was lost. */
+export interface CriSocket {
+  transport: Transport;
+  runtime: Client<typeof RuntimeService>;
+  images: Client<typeof ImageService>;
+  close(): void;
+}
+
+/** @param path of the socket */
+export function openSocket(path: string, interceptors: Interceptor[] = []): CriSocket {
+  const baseUrl = 'http://localhost';
+  const sessionManager = new Http2SessionManager(baseUrl, {}, { createConnection: () => connect(path) });
+  const transport = createGrpcTransport({
+    baseUrl,
+    sessionManager,
+    interceptors,
+    readMaxBytes: largestAnswer,
+  });
+  return {
+    transport,
+    runtime: createClient(RuntimeService, transport),
+    images: createClient(ImageService, transport),
+    close: () => sessionManager.abort(),
+  };
+}
+
+/** A container runtime that runs besides us. */
+export interface CriRuntime {
+  facts: RuntimeFacts;
+  ability: Ability;
+  /**
+   * Calls go through it as they are, but for `CheckpointContainer`: a failure of it has a `CodedError` with a
+   * hint as its cause, and the container runs again by the time it is told.
+   */
+  transport: Transport;
+  /** Lets every container run that an earlier process was checkpointing when it was killed. @returns their ids */
+  recover(): Promise<string[]>;
+  close(): void;
+}
+
+export interface CriRuntimeOptions {
+  /** Path of the socket. */
+  path: string;
+  /** Folder for notes about what is being checkpointed. */
+  notes: string;
+  signal?: AbortSignal;
+}
+
+/**
+ * Speaks with the container runtime on a socket.
+ * @throws CodedError `unavailable` where nobody answers, `unsupported` where it cannot checkpoint at all
+ */
+export async function openCriRuntime(options: CriRuntimeOptions): Promise<CriRuntime> {
+  const plain = openSocket(options.path);
+  try {
+    const facts = await identify(plain.runtime, options.path, options.signal);
+    const ability = await checkpointAbility(plain.runtime, facts, options.signal);
+    const resume = facts.quirks.letRun?.(plain.transport);
+    const notes = new CheckpointNotes(options.notes);
+    const closing = new AbortController();
+    const { failures } = facts.quirks;
+    const care = { runtime: plain.runtime, notes, resume, failures, closing: closing.signal };
+    const cared = openSocket(options.path, [careForCheckpoints(care)]);
+    return {
+      facts,
+      ability,
+      transport: cared.transport,
+      async recover() {
+        const left = await notes.all();
+        for (const id of left) {
+          await letRun(plain.runtime, resume, id);
+          await notes.remove(id);
+        }
+        return left;
+      },
+      close() {
+        closing.abort();
+        cared.close();
+        plain.close();
+      },
+    };
+  } catch (error) {
+    plain.close();
+    throw error;
+  }
+}
+
+interface Care {
+  runtime: Client<typeof RuntimeService>;
+  notes: CheckpointNotes;
+  resume: Resume | undefined;
+  failures: readonly Failure[];
+  closing: AbortSignal;
+}
+
+/** What is done around each `CheckpointContainer`. */
+function careForCheckpoints(care: Care): Interceptor {
+  const { runtime, notes, resume, failures } = care;
+  return (next) => async (request) => {
+    if (request.method !== RuntimeService.method.checkpointContainer) return next(request);
+    const { containerId } = request.message as unknown as { containerId: string };
+    const cgroup = await cgroupOfContainer(runtime, containerId).catch(() => undefined);
+    await notes.add(containerId);
+    try {
+      const answer = await next(request);
+      await notes.remove(containerId);
+      return answer;
+    } catch (error) {
+      try {
+        await letRun(runtime, resume, containerId);
+        await notes.remove(containerId);
+      } catch {
+        if (cgroup !== undefined) await thawCgroup(cgroup).catch(() => false);
+        keepTrying(care, containerId);
+      }
+      throw await explained(error, failures);
+    }
+  };
+}
+
+/** The runtime is gone: it is told that the container is to run once it is back. */
+function keepTrying(care: Care, containerId: string): void {
+  const timer = setInterval(async () => {
+    try {
+      await letRun(care.runtime, care.resume, containerId);
+      await care.notes.remove(containerId);
+      clearInterval(timer);
+    } catch {
+      // Not back yet; the note stays for the next start.
+    }
+  }, retryInterval);
+  timer.unref();
+  care.closing.addEventListener('abort', () => clearInterval(timer), { once: true });
+}
+
+async function explained(error: unknown, failures: readonly Failure[]): Promise<ConnectError> {
+  const rpc = ConnectError.from(error);
+  const { hint } = await explainWithLog(rpc, failures);
+  if (hint === undefined) return rpc;
+  const cause = new CodedError('internal', rpc.rawMessage, { cause: error, hint });
+  return new ConnectError(rpc.rawMessage, rpc.code, rpc.metadata, undefined, cause);
+}

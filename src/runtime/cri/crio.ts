@@ -1,0 +1,19 @@
+import type { RuntimeQuirks } from './quirks.ts';
+
+/** CRI-O, 1.25 and newer. */
+export const crio: RuntimeQuirks = {
+  runtimeName: 'cri-o',
+  title: 'CRI-O',
+  refusal: ({ major, minor }) =>
+    major === 1 && minor < 25 ? 'CRI-O can checkpoint containers since 1.25: upgrade it' : undefined,
+  failures: [
+    {
+      match: /checkpoint\/restore support not available/,
+      hint: 'install criu 3.16 or newer; before CRI-O 1.30 set enable_criu_support = true under [crio.runtime] in /etc/crio/crio.conf, in the newest container_level_enabled under [crio.checkpoint_restore] must not be "none"',
+    },
+    {
+      match: /failed to pause container .* before checkpointing/,
+      hint: 'somebody else has frozen the container, or it has just ended',
+    },
+  ],
+};

@@ -1,0 +1,29 @@
+import type { Transport } from '@connectrpc/connect';
+
+/** Words of a failure, and what to change. */
+export interface Failure {
+  match: RegExp;
+  /** Names the option or the package. */
+  hint: string;
+}
+
+export interface RuntimeVersion {
+  major: number;
+  minor: number;
+}
+
+/** What is particular about one container runtime. */
+export interface RuntimeQuirks {
+  /** As it calls itself in the answer to `Version`. */
+  runtimeName: string;
+  /** As its makers write it. */
+  title: string;
+  /** Why this version cannot checkpoint, and what to do; undefined where it can. */
+  refusal(version: RuntimeVersion): string | undefined;
+  failures: readonly Failure[];
+  /**
+   * A function that ends a pause which a failed checkpoint has left behind, as far as the runtime itself knows
+   * of it. @returns whether there was one
+   */
+  letRun?(transport: Transport): (containerId: string) => Promise<boolean>;
+}
