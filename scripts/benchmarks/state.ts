@@ -45,12 +45,18 @@ async function naive(): Promise<void> {
 }
 
 const together = 32;
+/** Writes of one contestant before it is the next one's turn. */
+const inARow = 10;
 const contestants: readonly { name: string; writes: number; turn(): Promise<void> | void }[] = [
-  { name: 'disk: bare system calls', writes: 1, turn: bare },
-  { name: 'store', writes: 1, turn: () => store.write('store', bytes) },
+  { name: 'disk: bare system calls', writes: inARow, turn: () => repeat(bare) },
+  { name: 'store', writes: inARow, turn: () => repeat(() => store.write('store', bytes)) },
   { name: `store, ${together} keys at once`, writes: together, turn: manyKeys },
-  { name: 'naive write and rename', writes: 1, turn: naive },
+  { name: 'naive write and rename', writes: inARow, turn: () => repeat(naive) },
 ];
+
+async function repeat(work: () => Promise<void> | void): Promise<void> {
+  for (let i = 0; i < inARow; i++) await work();
+}
 
 async function manyKeys(): Promise<void> {
   await Promise.all(Array.from({ length: together }, (_, i) => store.write(`many${i}`, bytes)));
@@ -100,9 +106,9 @@ function largeState(): Uint8Array {
 }
 
 try {
-  await race(5);
-  const times = await race(300);
-  const disk = typical(times.get('disk: bare system calls') ?? []);
+  await race(2);
+  const times = await race(40);
+  const disk = typical(times.get('disk: bare system calls') ?? []) / inARow;
   for (const { name, writes } of contestants) {
     const each = typical(times.get(name) ?? []) / writes;
     const share = `${((100 * disk) / each).toFixed(0)} % of the disk's own`;
@@ -110,7 +116,7 @@ try {
       `${name.padEnd(28)} ${each.toFixed(3).padStart(8)} ms  ${(1000 / each).toFixed(0).padStart(7)} writes/s  ${share}\n`,
     );
   }
-  const kept = disk / typical(times.get('store') ?? []) >= 0.9;
+  const kept = disk / (typical(times.get('store') ?? []) / inARow) >= 0.9;
   process.stdout.write(
     `${kept ? 'kept' : 'MISSED'}: durable writes within a tenth of the disk's own limit\n`,
   );

@@ -17,13 +17,14 @@ import {
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { validateKey } from '../checkpointmanager/errors.ts';
 import { compareText } from '../checkpointmanager/go-syntax.ts';
 import { KeyNotFoundError, type Store } from '../checkpointmanager/store.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { isTemporaryName, privateFile } from './atomic-file.ts';
-import { lockDirectory } from './directory-lock.ts';
+import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 import { keepGeneration } from './generations.ts';
 import { asGoError } from './go-error.ts';
 import { makeDirectoriesSync } from './make-directories.ts';
@@ -45,6 +46,9 @@ export interface FileStoreOptions {
 
 /** How old another program's temporary file must be before it is taken for one that a crash left behind. */
 const abandonedAfter = 10 * 60_000;
+
+/** Milliseconds after which other processes get their turn, however much there is to write. */
+const longestHold = 50;
 
 const sync = promisify(fsync);
 
@@ -142,25 +146,45 @@ export class FileStore implements Store {
     // Everyone who writes in the same turn goes into one batch.
     await Promise.resolve();
     while (this.#queue.length > 0) {
-      const { batch, rest } = this.#next();
-      this.#queue = rest;
+      let lock: DirectoryLock;
       try {
-        const lock = await lockDirectory(this.directory).catch((error: unknown) => {
-          // Somebody has removed the directory; the kubelet makes it again before each write.
-          if (systemErrorCode(error) !== 'ENOENT') throw error;
-          makeDirectory(this.directory);
-          return lockDirectory(this.directory);
-        });
-        try {
-          await this.#carryOut(batch);
-        } finally {
-          lock.release();
-        }
+        lock = await this.#lock();
       } catch (error) {
-        for (const each of batch) each.failed(error);
+        for (const each of this.#queue.splice(0)) each.failed(error);
+        break;
+      }
+      const until = performance.now() + longestHold;
+      try {
+        // Whoever writes again as soon as a write is done finds the lock still there.
+        do await this.#carryOutNext();
+        while (this.#queue.length > 0 && performance.now() < until);
+      } finally {
+        lock.release();
       }
     }
     this.#flushing = false;
+  }
+
+  async #carryOutNext(): Promise<void> {
+    const { batch, rest } = this.#next();
+    this.#queue = rest;
+    try {
+      await this.#carryOut(batch);
+    } catch (error) {
+      for (const each of batch) each.failed(error);
+    }
+    await nextTurn();
+  }
+
+  async #lock(): Promise<DirectoryLock> {
+    try {
+      return await lockDirectory(this.directory);
+    } catch (error) {
+      // Somebody has removed the directory; the kubelet makes it again before each write.
+      if (systemErrorCode(error) !== 'ENOENT') throw error;
+      makeDirectory(this.directory);
+      return lockDirectory(this.directory);
+    }
   }
 
   /** Different keys at once; the same key again has to wait, or takes the place of the earlier one. */
