@@ -161,7 +161,9 @@ for (const program of ['criu', 'crun'] as const) {
     await until('the pages', () =>
       readdirSync(scratch).some((name) => existsSync(join(scratch, name, '0/images/pages-1.img'))),
     );
-    for (const pid of processesNamed(program)) process.kill(pid, 'SIGKILL');
+    const victims = processesNamed(program);
+    assert.notEqual(victims.length, 0);
+    for (const pid of victims) process.kill(pid, 'SIGKILL');
     await assert.rejects(call, failsWith(Code.Internal, /Failed to checkpoint container memory/));
     await stillThawed(node, id);
     await node.grows(pod, 'memory', 3);
@@ -169,16 +171,26 @@ for (const program of ['criu', 'crun'] as const) {
   });
 }
 
+/** Below this process only: other test files have crun and criu running at the same time. */
 function processesNamed(name: string): number[] {
   const found = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
-  return found.filter((pid) => commOf(pid) === name).map(Number);
+  return found.filter((pid) => factsOf(pid).comm === name && isBelowUs(pid)).map(Number);
 }
 
-function commOf(pid: string): string {
+function isBelowUs(pid: string): boolean {
+  for (let at = pid; at !== '0' && at !== ''; at = factsOf(at).parent) {
+    if (at === String(process.pid)) return true;
+  }
+  return false;
+}
+
+function factsOf(pid: string): { comm: string; parent: string } {
   try {
-    return readFileSync(`/proc/${pid}/comm`, 'latin1').trim();
+    const [, comm = '', parent = ''] =
+      /^\d+ \((.*)\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? [];
+    return { comm, parent };
   } catch {
-    return '';
+    return { comm: '', parent: '' };
   }
 }
 
