@@ -6,12 +6,20 @@ import { strictTextOf, utf8 } from '../bytes/text.ts';
  */
 export function nameOfBytes(bytes: Uint8Array): string {
   // Nearly every name is short and ASCII, and this is much faster for it than a decoder.
-  if (bytes.length <= 256 && bytes.every((byte) => byte < 0x80)) return String.fromCharCode(...bytes);
+  if (bytes.length <= 256 && isAscii(bytes)) {
+    return Reflect.apply(String.fromCharCode, undefined, bytes);
+  }
   const text = strictTextOf(bytes);
   if (text !== undefined) return text;
   let out = '';
   for (const byte of bytes) out += String.fromCharCode(byte < 0x80 ? byte : 0xdc00 + byte);
   return out;
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  let all = 0;
+  for (let i = 0; i < bytes.length; i++) all |= bytes[i] ?? 0;
+  return all < 0x80;
 }
 
 /** The bytes of a name made by {@link nameOfBytes}. */

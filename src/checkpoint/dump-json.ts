@@ -1,4 +1,5 @@
 import { type Json, type JsonObject, parseGoJson } from '../bytes/go-json.ts';
+import { textOf } from '../bytes/text.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 import type { Checkpoint } from './checkpoint.ts';
 
@@ -6,7 +7,7 @@ import type { Checkpoint } from './checkpoint.ts';
 const dumpLimit = 16 << 20;
 
 /**
- * A JSON member whose top is an object.
+ * A JSON member whose top is an object, for what is text in it: numbers may lose their spelling.
  * @throws CodedError in the words of checkpointctl, which names the file in its temporary directory where we
  *   name the member: `not-found`, `corrupt`.
  */
@@ -32,13 +33,58 @@ export async function readDumpIfPresent(
   const bytes = await checkpoint.read(name, { limit: dumpLimit, signal });
   let value: Json;
   try {
-    value = parseGoJson(bytes);
+    value = parseText(bytes);
   } catch (error) {
     throw new CodedError('corrupt', `failed to unmarshal ${name}: ${messageOf(error)}`, { cause: error });
   }
   if (value === null) return undefined;
   if (value instanceof Map) return value;
   throw unmarshal(name, value, '', 'object');
+}
+
+/** Deeper than any dump; what is, is left to the reader that says so in Go's words. */
+const usualDepth = 64;
+
+/**
+ * The platform's own reader is many times faster, above all in the first milliseconds of a program. It keeps
+ * everything but the spelling of numbers, which nobody asks of a dump, and the order of names that look like
+ * numbers; where those or anything that is wrong turn up, the exact reader decides.
+ */
+function parseText(bytes: Uint8Array): Json {
+  try {
+    const value = exactly(JSON.parse(textOf(bytes)), 0);
+    if (value !== undefined) return value;
+  } catch {
+    // The exact reader says what is wrong.
+  }
+  return parseGoJson(bytes);
+}
+
+/** `value` as {@link parseGoJson} gives it; undefined where that one has to read it. */
+function exactly(value: unknown, depth: number): Json | undefined {
+  if (typeof value !== 'object' || value === null) return value as Json;
+  if (depth > usualDepth) return undefined;
+  if (Array.isArray(value)) return itemsOf(value, depth);
+  const members: JsonObject = new Map();
+  const object = value as Readonly<Record<string, unknown>>;
+  for (const name of Object.keys(object)) {
+    const first = name.charCodeAt(0);
+    if (first >= 0x30 && first <= 0x39) return undefined;
+    const member = exactly(object[name], depth + 1);
+    if (member === undefined) return undefined;
+    members.set(name, member);
+  }
+  return members;
+}
+
+function itemsOf(values: readonly unknown[], depth: number): Json[] | undefined {
+  const items: Json[] = [];
+  for (const value of values) {
+    const item = exactly(value, depth + 1);
+    if (item === undefined) return undefined;
+    items.push(item);
+  }
+  return items;
 }
 
 /** The text of a member of `object`; empty where it is absent or null. */

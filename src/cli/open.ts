@@ -16,7 +16,7 @@ export interface Asked {
 /** The checkpoint at `path`: an archive, a directory, an OCI layout, `-` for standard input. */
 export async function openCheckpoint(path: string, { limits, signal }: Asked = {}): Promise<Checkpoint> {
   const open = await import('../localfs/open-checkpoint.ts');
-  return open.openCheckpoint(path, { ...(limits ? { limits } : {}), signal });
+  return open.openCheckpoint(path, { ...(limits ? { limits } : {}), signal, blocking: true });
 }
 
 /** What `extract` made, at `path`. @throws CodedError `invalid-argument` for a directory. */

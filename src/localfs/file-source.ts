@@ -1,8 +1,18 @@
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, read, readSync } from 'node:fs';
+import { promisify } from 'node:util';
 import type { ByteSource } from '../bytes/byte-source.ts';
 import { checkRange } from '../bytes/byte-source.ts';
 import { CodedError } from '../errors/coded-error.ts';
+
+const readLater = promisify(read);
+
+export interface FileSourceOptions {
+  /**
+   * Read at once instead of in another thread: several times faster for small pieces, and for programs that have
+   * nothing else to do meanwhile. Not for servers.
+   */
+  blocking?: boolean | undefined;
+}
 
 /**
  * The regular file at `path` as random-access bytes.
@@ -10,40 +20,75 @@ import { CodedError } from '../errors/coded-error.ts';
  * @throws CodedError `invalid-argument` when it is not a regular file; the system's own error when it cannot
  *   be opened.
  */
-export async function openFileSource(path: string): Promise<ByteSource> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+export async function openFileSource(path: string, options: FileSourceOptions = {}): Promise<ByteSource> {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
-    const stat = await handle.stat();
+    const stat = fstatSync(fd);
     if (!stat.isFile()) {
       throw new CodedError('invalid-argument', `input ${path} not a regular file`, { data: { path } });
     }
-    let closed = false;
-    return {
-      size: stat.size,
-      async read(offset, length, signal) {
-        signal?.throwIfAborted();
-        checkRange(offset, length, stat.size);
-        const bytes = Buffer.allocUnsafeSlow(length);
-        for (let at = 0; at < length; ) {
-          const { bytesRead } = await handle.read(bytes, at, length - at, offset + at);
-          if (bytesRead === 0) {
-            throw new CodedError(
-              'corrupt',
-              `reading ${path}: it became shorter than ${stat.size} bytes while it was read`,
-            );
-          }
-          at += bytesRead;
-        }
-        return bytes;
-      },
-      async close() {
-        if (closed) return;
-        closed = true;
-        await handle.close();
-      },
-    };
+    return new FileSource(path, fd, stat.size, options.blocking === true);
   } catch (error) {
-    await handle.close();
+    closeSync(fd);
     throw error;
+  }
+}
+
+class FileSource implements ByteSource {
+  readonly size: number;
+  readonly #path: string;
+  readonly #blocking: boolean;
+  #fd: number | undefined;
+  /** Reads under way in other threads: the descriptor's number must not become another file's before they end. */
+  readonly #reading = new Set<Promise<unknown>>();
+
+  constructor(path: string, fd: number, size: number, blocking: boolean) {
+    this.#path = path;
+    this.#fd = fd;
+    this.size = size;
+    this.#blocking = blocking;
+  }
+
+  async read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
+    signal?.throwIfAborted();
+    checkRange(offset, length, this.size);
+    const bytes = Buffer.allocUnsafeSlow(length);
+    for (let at = 0; at < length; ) {
+      const fd = this.#opened();
+      const count = this.#blocking
+        ? readSync(fd, bytes, at, length - at, offset + at)
+        : await this.#readLater(fd, bytes, at, offset + at);
+      if (count === 0) {
+        throw new CodedError(
+          'corrupt',
+          `reading ${this.#path}: it became shorter than ${this.size} bytes while it was read`,
+        );
+      }
+      at += count;
+    }
+    return bytes;
+  }
+
+  #opened(): number {
+    if (this.#fd === undefined) throw new CodedError('failed-precondition', `${this.#path} was closed`);
+    return this.#fd;
+  }
+
+  async #readLater(fd: number, bytes: Buffer, at: number, position: number): Promise<number> {
+    const reading = readLater(fd, bytes, at, bytes.length - at, position);
+    this.#reading.add(reading);
+    try {
+      return (await reading).bytesRead;
+    } finally {
+      this.#reading.delete(reading);
+    }
+  }
+
+  async close(): Promise<void> {
+    const fd = this.#fd;
+    if (fd === undefined) return;
+    this.#fd = undefined;
+    if (this.#reading.size > 0) await Promise.allSettled(this.#reading);
+    closeSync(fd);
   }
 }

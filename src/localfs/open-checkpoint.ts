@@ -1,15 +1,14 @@
-import { fstatSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { fstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ArchiveLimits, defaultLimits } from '../archive/limits.ts';
 import type { ByteSource } from '../bytes/byte-source.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { openArchive } from '../checkpoint/from-archive.ts';
 import { layoutFile } from '../oci/layout-names.ts';
-import { openFileSource } from './file-source.ts';
+import { type FileSourceOptions, openFileSource } from './file-source.ts';
 import { lateCodec as codec } from './late-codec.ts';
 
-export interface OpenOptions {
+export interface OpenOptions extends FileSourceOptions {
   limits?: ArchiveLimits;
   signal?: AbortSignal | undefined;
   /** Which image of an OCI layout, by its reference name; needed only where there are several. */
@@ -26,10 +25,12 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
   if (path === '-') {
     return fromSource(await standardInput(limits, signal), 'standard input', options);
   }
-  if (!(await stat(path)).isDirectory()) return fromSource(await openFileSource(path), path, options);
+  if (!statSync(path).isDirectory()) {
+    return fromSource(await openFileSource(path, options), path, options);
+  }
   const { directoryCheckpoint } = await import('./directory-checkpoint.ts');
   const directory = directoryCheckpoint(path, limits);
-  if (!(await isFile(join(path, layoutFile)))) return directory;
+  if (!statSync(join(path, layoutFile), { throwIfNoEntry: false })?.isFile()) return directory;
   return fromImage(directory, options);
 }
 
@@ -60,13 +61,6 @@ async function fromImage(layout: Checkpoint, { limits = defaultLimits, signal, i
     },
   };
   return openArchive(source, { origin: layout.origin, codec, limits, signal });
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
 }
 
 /** Standard input at random: the file itself where it is one, else what comes through the pipe. */
