@@ -1,4 +1,6 @@
+import { stat } from 'node:fs/promises';
 import { CodedError } from '../../errors/coded-error.ts';
+import { findProgram } from './find-program.ts';
 import type { CallOptions } from './oci-runtime.ts';
 import { runProgram } from './run-program.ts';
 
@@ -13,6 +15,7 @@ export interface CriuFacts {
 /** The oldest that engines accept for containers. */
 const oldest = 31600;
 
+/** By the identity of the executable, so that one that was replaced or removed since is noticed. */
 const facts = new Map<string, CriuFacts>();
 
 /**
@@ -21,15 +24,27 @@ const facts = new Map<string, CriuFacts>();
  *   own tests look for.
  */
 export async function criuFacts(file = 'criu', options: CallOptions = {}): Promise<CriuFacts> {
-  const known = facts.get(file);
+  const identity = await identityOf(file);
+  const known = facts.get(identity);
   if (known !== undefined) return known;
   const found = parseVersion(await versionText(file, options));
   if (found === undefined || found.number < oldest) {
     const is = found === undefined ? 'its version cannot be read' : `it is ${found.version}`;
     throw unusable(`${is}; at least ${printed(oldest)} is needed`);
   }
-  facts.set(file, found);
+  facts.set(identity, found);
   return found;
+}
+
+/** Empty for a program that is not there: asking it for its version says so. */
+async function identityOf(file: string): Promise<string> {
+  try {
+    const path = await findProgram(file);
+    const { dev, ino, mtimeMs } = await stat(path);
+    return `${path} ${dev} ${ino} ${mtimeMs}`;
+  } catch {
+    return '';
+  }
 }
 
 async function versionText(file: string, options: CallOptions): Promise<string> {
