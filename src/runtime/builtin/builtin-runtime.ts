@@ -8,7 +8,7 @@ import { type DirectoryLock, lockDirectory } from '../../localfs/directory-lock.
 import { makeDirectories } from '../../localfs/make-directories.ts';
 import { adopt } from './adopt.ts';
 import { findCgroups, removeCgroup } from './cgroups.ts';
-import { refresh } from './container-end.ts';
+import { noticeEnd, refresh } from './container-end.ts';
 import { ContainerEvents } from './container-events.ts';
 import { createContainer, removeContainer } from './container-lifecycle.ts';
 import type { BuiltinRuntime, CheckpointHooks } from './hooks.ts';
@@ -158,7 +158,7 @@ function watchEnds(machine: Machine): FSWatcher {
   const watcher = watch(exitDirectory(machine.paths), { persistent: false }, (_event, name) => {
     const record = name === null ? undefined : machine.containers.find(name);
     if (record === undefined || record.id !== name) return;
-    refresh(machine, record).catch((error: unknown) => machine.log(`container ${name}: ${error}`));
+    noticeEnd(machine, record);
   });
   watcher.on('error', (error) => machine.log(`watching for the end of containers: ${error.message}`));
   return watcher;

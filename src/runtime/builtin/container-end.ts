@@ -29,6 +29,13 @@ export async function refresh(machine: Machine, record: ContainerRecord): Promis
   return work;
 }
 
+/** Looks for its end without keeping anyone waiting; a failure is told to the operator. */
+export function noticeEnd(machine: Machine, record: ContainerRecord): void {
+  refresh(machine, record).catch((error: unknown) => {
+    machine.log(`container ${record.id}: looking for its end: ${messageOf(error)}`);
+  });
+}
+
 async function recordEnd(machine: Machine, record: ContainerRecord): Promise<void> {
   const exit = await findExit(machine, record);
   if (exit === undefined) return;

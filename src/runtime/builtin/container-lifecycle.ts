@@ -7,7 +7,7 @@ import { privateDirectory, writeFileAtomic } from '../../localfs/atomic-file.ts'
 import { makeDirectories } from '../../localfs/make-directories.ts';
 import { logPathOf, makeBundle } from './bundle.ts';
 import { removeCgroup } from './cgroups.ts';
-import { refresh, removeTraces, settle } from './container-end.ts';
+import { noticeEnd, refresh, removeTraces, settle } from './container-end.ts';
 import type { BuiltinRuntime, CreateOptions } from './hooks.ts';
 import { emptyConfig } from './image-record.ts';
 import { type Machine, now } from './machine.ts';
@@ -160,7 +160,8 @@ export async function startContainer(
     await undoStart(machine, record, error);
     throw error;
   }
-  announce(machine, record, ContainerEventType.CONTAINER_STARTED_EVENT);
+  // One that ended before it counted as running was not seen to end.
+  noticeEnd(machine, record);
 }
 
 async function launch(
@@ -176,10 +177,9 @@ async function launch(
     const options = { ...machine, runtime: oci };
     const { process, supervisor } = await supervise(options, record, signal);
     if (record.restore === undefined) await oci.start(record.id, { signal });
-    record.process = process;
-    record.supervisor = supervisor;
-    record.startedAt = now();
-    await machine.containers.save(record);
+    await machine.containers.save(record, { process, supervisor, startedAt: now() });
+    // At once: from here on it can be seen to end.
+    announce(machine, record, ContainerEventType.CONTAINER_STARTED_EVENT);
   } catch (error) {
     await after?.(error);
     throw error;

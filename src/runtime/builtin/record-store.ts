@@ -79,9 +79,11 @@ export class RecordStore<R extends { id: string; createdAt: bigint }> {
     return fitting[0];
   }
 
-  async save(record: R): Promise<void> {
-    await writeFileAtomic(join(this.#directory, record.id, recordFile), this.#encode(record));
-    this.#records.set(record.id, record);
+  /** @param change What is new in it: nobody sees it in the record before it is durable. */
+  async save(record: R, change: Partial<R> = {}): Promise<void> {
+    const bytes = this.#encode({ ...record, ...change });
+    await writeFileAtomic(join(this.#directory, record.id, recordFile), bytes);
+    this.#records.set(record.id, Object.assign(record, change));
   }
 
   /** Forgets the record first, so that what is killed in between is cleaned at the next start. */
