@@ -1,11 +1,14 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../errors/coded-error.ts';
 import { removeCgroup } from './cgroups.ts';
-import { refresh, release } from './container-end.ts';
+import { refresh, release, removeTraces } from './container-end.ts';
+import { allProcesses, argumentsOf, endProcesses } from './end-processes.ts';
 import type { Machine } from './machine.ts';
+import type { OciRuntime } from './oci-runtime.ts';
 import { containerState } from './paths.ts';
 import { identify, readPidFile } from './process-identity.ts';
-import { type ContainerRecord, phaseOf } from './records.ts';
+import { type ContainerRecord, type ProcessIdentity, phaseOf } from './records.ts';
 import { releaseSandbox, sandboxLives } from './sandbox-lifecycle.ts';
 import { removeSandbox } from './sandbox-operations.ts';
 import { supervisorCgroup } from './supervisor.ts';
@@ -52,21 +55,41 @@ async function adoptContainer(machine: Machine, container: ContainerRecord): Pro
 
 /** A start was under way: one that got as far as running counts, anything less is undone. */
 async function finishStart(machine: Machine, container: ContainerRecord): Promise<void> {
-  const state = containerState(machine.paths, container.id);
-  const pid = await readPidFile(join(state, 'pid'));
+  const { id } = container;
   const runtime = machine.sandboxes.find(container.sandboxId)?.runtime;
-  if (pid === undefined || runtime === undefined) return;
+  if (runtime === undefined) return;
   const oci = machine.runtimeOf(runtime);
-  const found = await oci.state(container.id);
-  const process = await identify(pid).catch(() => undefined);
-  const supervisorPid = await readPidFile(join(state, 'conmon.pid'));
-  const supervisor = await identify(supervisorPid ?? 0).catch(() => undefined);
-  if (found !== undefined && found.status === 'running' && process && supervisor) {
-    Object.assign(container, { process, supervisor, startedAt: container.createdAt });
-    await machine.containers.save(container);
+  const state = containerState(machine.paths, id);
+  const process = await identifyFrom(join(state, 'pid'));
+  const supervisor = await identifyFrom(join(state, 'conmon.pid'));
+  if (process && supervisor && (await oci.state(id))?.status === 'running') {
+    const startedAt = container.createdAt;
+    await machine.containers.save(container, { process, supervisor, startedAt });
     return;
   }
-  machine.log(`container ${container.id}: its start had not been finished; it is created again`);
-  await removeCgroup(machine.cgroups, supervisorCgroup(container.id));
-  await release(machine, container);
+  const begun = await endOrphans(oci, id);
+  await removeCgroup(machine.cgroups, supervisorCgroup(id));
+  if (!begun && (await stat(state).catch(() => undefined)) === undefined) return;
+  machine.log(`container ${id}: its start had not been finished; it is created again`);
+  await removeTraces(machine, container);
+}
+
+async function identifyFrom(pidFile: string): Promise<ProcessIdentity | undefined> {
+  return identify((await readPidFile(pidFile)) ?? 0).catch(() => undefined);
+}
+
+/**
+ * Ends what the earlier process started for the container and what goes on without it: its supervisor, which may
+ * not even be in its cgroup yet, and the runtime's own commands. They are known by the container's id and the
+ * runtime's folder, as arguments; no other runtime has these.
+ */
+async function endOrphans(oci: OciRuntime, id: string): Promise<boolean> {
+  return endProcesses(async () => {
+    const found: number[] = [];
+    for (const pid of await allProcesses()) {
+      const given = await argumentsOf(pid);
+      if (given.includes(id) && oci.globalArgs.every((each) => given.includes(each))) found.push(pid);
+    }
+    return found;
+  });
 }

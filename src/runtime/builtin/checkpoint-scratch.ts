@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../errors/coded-error.ts';
 import { privateDirectory, writeFileAtomic } from '../../localfs/atomic-file.ts';
 import { makeDirectories } from '../../localfs/make-directories.ts';
+import { allProcesses, argumentsOf, endProcesses } from './end-processes.ts';
 import { thaw } from './freezer.ts';
 import { releaseNetworkLock } from './network-lock.ts';
 import type { RuntimePaths } from './paths.ts';
@@ -82,35 +82,19 @@ async function readOwner(path: string): Promise<Owner | undefined> {
 
 /** Ends every runtime and criu that works in the folder, and waits until they are gone. */
 export async function endPrograms(path: string): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    const found = await programsIn(path);
-    if (found.length === 0) return;
-    for (const pid of found) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // It has ended by itself meanwhile.
-      }
+  await endProcesses(async () => {
+    const found: number[] = [];
+    for (const pid of await allProcesses()) {
+      const comm = (await readFile(`/proc/${pid}/comm`, 'latin1').catch(() => '')).trim();
+      if (/^(crun|runc|criu)/.test(comm) && (await worksIn(pid, path))) found.push(pid);
     }
-    await sleep(10);
-  }
-}
-
-async function programsIn(path: string): Promise<number[]> {
-  const found: number[] = [];
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const comm = (await readFile(`/proc/${name}/comm`, 'latin1').catch(() => '')).trim();
-    if (!/^(crun|runc|criu)/.test(comm)) continue;
-    if (await worksIn(name, path)) found.push(Number(name));
-  }
-  return found;
+    return found;
+  });
 }
 
 /** By its arguments (the runtime has the folder in them) or by a file it holds open (CRIU has no other trace). */
-async function worksIn(pid: string, path: string): Promise<boolean> {
-  const line = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
-  if (line.includes(path)) return true;
+async function worksIn(pid: number, path: string): Promise<boolean> {
+  if ((await argumentsOf(pid)).some((argument) => argument.includes(path))) return true;
   for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
     const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '');
     if (target.startsWith(path)) return true;
