@@ -39,7 +39,8 @@ for (const runtime of ['crun', 'runc'] as const) {
     spec.root.path = node.image.slice('rootdir:'.length);
     // CRIU wants the root folder as it was.
     chmodSync(spec.root.path, 0o555);
-    spec.linux.cgroupsPath = '/restored-by-hand';
+    // One of its own: runc refuses a cgroup in which the last process of another container still ends.
+    spec.linux.cgroupsPath = `/restored-by-hand-${runtime}-${process.pid}`;
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
     // crun names one hidden folder by its state folder, and saves the name of the usual one.
     const own = runtime === 'crun' ? [] : ['--root', join(node.folder, 'state')];
