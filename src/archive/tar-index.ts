@@ -4,6 +4,7 @@ import { type ArchiveLimits, defaultLimits } from './limits.ts';
 import { plainName } from './member-name.ts';
 import { sparseSource } from './sparse.ts';
 import { isEntry, parseTar, type TarEntry } from './tar-parser.ts';
+import type { Reading, TarRequest } from './tar-request.ts';
 
 /** Every member of one archive, found again by name. */
 export class TarIndex {
@@ -67,7 +68,32 @@ const leastAhead = 8192;
  *   beyond the limits.
  */
 export async function indexTar(source: ByteSource, options: IndexOptions = {}): Promise<TarIndex> {
-  const { limits = defaultLimits, readAhead = 1 << 19, signal } = options;
+  const work = indexing(source.size, options);
+  let step = work.next();
+  while (!step.done) {
+    const { at, length } = step.value;
+    step = work.next(await source.read(at, length, options.signal));
+  }
+  return step.value;
+}
+
+/** As {@link indexTar}, of `size` bytes that are at hand. */
+export function indexTarNow(
+  size: number,
+  read: (offset: number, length: number) => Uint8Array,
+  options: IndexOptions = {},
+): TarIndex {
+  const work = indexing(size, options);
+  let step = work.next();
+  while (!step.done) step = work.next(read(step.value.at, step.value.length));
+  return step.value;
+}
+
+/** Asks for the stretches of the archive that hold headers. */
+function* indexing(
+  size: number,
+  { limits = defaultLimits, readAhead = 1 << 19 }: IndexOptions,
+): Reading<TarIndex> {
   const entries: TarEntry[] = [];
   const parser = parseTar(limits);
   let window: Uint8Array = new Uint8Array(0);
@@ -86,8 +112,12 @@ export async function indexTar(source: ByteSource, options: IndexOptions = {}): 
       const near = at <= start + 2 * window.length;
       ahead = Math.min(near ? ahead * 2 : leastAhead, readAhead);
       start = at;
-      const there = Math.max(0, source.size - at);
-      window = await source.read(Math.min(at, source.size), Math.min(Math.max(length, ahead), there), signal);
+      const there = Math.max(0, size - at);
+      const request: TarRequest = {
+        at: Math.min(at, size),
+        length: Math.min(Math.max(length, ahead), there),
+      };
+      window = yield request;
     }
     step = parser.next(window.subarray(at - start, at - start + length));
   }

@@ -30,7 +30,11 @@ export async function readDumpIfPresent(
   signal?: AbortSignal,
 ): Promise<JsonObject | undefined> {
   if (!(await checkpoint.find(name, signal))) return undefined;
-  const bytes = await checkpoint.read(name, { limit: dumpLimit, signal });
+  return parseDump(await checkpoint.read(name, { limit: dumpLimit, signal }), name);
+}
+
+/** What {@link readDumpIfPresent} makes of the bytes of the member `name`. */
+export function parseDump(bytes: Uint8Array, name: string): JsonObject | undefined {
   let value: Json;
   try {
     value = parseText(bytes);

@@ -42,7 +42,11 @@ export const identityMembers: readonly string[] = [memberNames.configDump, membe
 export async function readIdentity(checkpoint: Checkpoint, signal?: AbortSignal): Promise<Identity> {
   await checkpoint.prepare({ names: identityMembers }, signal);
   const config = await readDump(checkpoint, memberNames.configDump, signal);
-  const spec = await readDump(checkpoint, memberNames.specDump, signal);
+  return identityFrom(config, await readDump(checkpoint, memberNames.specDump, signal));
+}
+
+/** Who the container was by its `config.dump` and `spec.dump`. @throws CodedError `corrupt` */
+export function identityFrom(config: JsonObject, spec: JsonObject): Identity {
   const annotations = annotationsOf(spec);
   const text = (key: string) => textIn(config, key, memberNames.configDump);
   const created = goTime(text('createdTime'), memberNames.configDump);

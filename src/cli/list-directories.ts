@@ -1,7 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { defaultLimits } from '../archive/limits.ts';
 import { printGoJson } from '../bytes/go-json.ts';
 import { type Identity, readIdentity } from '../checkpoint/identity.ts';
+import { identityNow } from '../localfs/identity-now.ts';
 import type { Console } from './console.ts';
 import { openCheckpoint } from './open.ts';
 import { printable } from './output/escape.ts';
@@ -80,6 +82,8 @@ async function identities(directory: string, names: readonly string[], console: 
 }
 
 async function identityOf(path: string, console: Console): Promise<Identity> {
+  const identity = identityNow(path, console.limits ?? defaultLimits);
+  if (identity) return identity;
   const checkpoint = await openCheckpoint(path, { limits: console.limits });
   try {
     return await readIdentity(checkpoint);

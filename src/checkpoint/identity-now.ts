@@ -1,0 +1,66 @@
+import type { ArchiveLimits } from '../archive/limits.ts';
+import { plainName } from '../archive/member-name.ts';
+import { indexTarNow } from '../archive/tar-index.ts';
+import { isEntry, parseTar } from '../archive/tar-parser.ts';
+import { layoutFile } from '../oci/layout-names.ts';
+import { parseDump } from './dump-json.ts';
+import { type Identity, identityFrom } from './identity.ts';
+import { memberNames } from './layout.ts';
+
+/** Dumps are some dozens of KiB; larger ones are left to the ordinary reader. */
+const usualDump = 1 << 20;
+
+/**
+ * Who the container in a plain archive of `size` bytes was, at once: for looking into very many archives.
+ * Undefined where the ordinary way, by `openArchive` and `readIdentity`, has to be gone: it says what is wrong.
+ */
+export function identityOfTar(
+  size: number,
+  read: (offset: number, length: number) => Uint8Array,
+  limits: ArchiveLimits,
+): Identity | undefined {
+  const index = indexTarNow(size, read, { limits });
+  if (index.content(layoutFile)) return undefined;
+  const dumpOf = (name: string) => {
+    const entry = index.content(name);
+    if (!entry || entry.sparse || entry.size > usualDump) return undefined;
+    return parseDump(read(entry.dataOffset, entry.size), name);
+  };
+  return identityOf(dumpOf);
+}
+
+/**
+ * The same of an archive whose first bytes are `head`: engines that compress put both dumps in front. As for
+ * every archive that streams by, the first members of those names count.
+ */
+export function identityOfHead(head: Uint8Array, limits: ArchiveLimits): Identity | undefined {
+  const found = new Map<string, Uint8Array>();
+  const parser = parseTar(limits);
+  let step = parser.next();
+  while (!step.done && found.size < 2) {
+    const wanted = step.value;
+    if (!isEntry(wanted)) {
+      const { at, length } = wanted;
+      if (at + length > head.length) return undefined;
+      step = parser.next(head.subarray(at, at + length));
+      continue;
+    }
+    const { name, type, dataOffset, size, sparse } = wanted;
+    const plain = plainName(name);
+    if (plain === memberNames.configDump || plain === memberNames.specDump) {
+      if (type !== 'file' || sparse || dataOffset + size > head.length) return undefined;
+      found.set(plain, head.subarray(dataOffset, dataOffset + size));
+    }
+    step = parser.next();
+  }
+  return identityOf((name) => {
+    const bytes = found.get(name);
+    return bytes && parseDump(bytes, name);
+  });
+}
+
+function identityOf(dumpOf: (name: string) => ReturnType<typeof parseDump>): Identity | undefined {
+  const config = dumpOf(memberNames.configDump);
+  const spec = config && dumpOf(memberNames.specDump);
+  return spec && identityFrom(config, spec);
+}
