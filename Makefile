@@ -13,7 +13,7 @@ help: ## these lines
 deps: node_modules/.installed ## the packages, Node itself among them
 
 node_modules/.installed: package.json package-lock.json
-	@scripts/install-packages
+	@$(tied) scripts/install-packages
 
 runtime: ## criu, crun, runc, podman and containerd, in a folder of their own
 	@scripts/runtime-root make
