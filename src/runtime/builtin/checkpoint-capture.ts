@@ -188,7 +188,7 @@ async function dump(
   } catch (error) {
     if (!(await endedByItself(workDir))) {
       hold(target);
-      await heal(target, join(imageDir, '..'), imageDir, options);
+      await heal(target, join(imageDir, '..'), imageDir, workDir, options);
     }
     throw await explained(error, target, workDir);
   }
@@ -215,12 +215,14 @@ async function heal(
   target: CaptureTarget,
   folder: string,
   imageDir: string,
+  workDir: string,
   options: CriuOptions,
 ): Promise<void> {
   await endPrograms(folder);
   await releaseNetworkLock(target.network);
+  // The image of a connection is opened only after repair mode has been turned on.
   const begun = (await readdir(imageDir)).some((name) => name.startsWith('tcp-stream-'));
-  if (!begun) return;
+  if (!begun && !/Turning repair on/.test(await readLog(workDir))) return;
   const dir = join(folder, 'heal');
   await mkdir(dir, { mode: privateDirectory });
   for (let id = 1; id <= 4096; id++) await symlink('/dev/null', join(dir, `pages-${id}.img`));
