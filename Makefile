@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # Reading the system's certificates at each start costs Node 60 ms; nothing here talks to the outside.
 unexport NODE_EXTRA_CA_CERTS
 
-.PHONY: help deps runtime build check generate test demo bench fuzz clean
+.PHONY: help deps runtime build package check generate test demo bench fuzz clean
 
 help: ## these lines
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ build: dist/stasis ## dist/stasis, the command line as one executable file
 
 dist/stasis: node_modules/.installed scripts/build $(sources)
 	@scripts/build
+
+package: deps ## dist/stasis-VERSION.tgz, the npm package: commands, daemon, libraries
+	@node scripts/make-package.ts
 
 check: deps ## types, lint, format, import rules, generated files
 	@node scripts/check.ts

@@ -56,7 +56,7 @@ export function difference(a: CpuSet, b: CpuSet): CpuSet {
   return a.filter((cpu) => !other.has(cpu));
 }
 
-interface GoCpuSet {
+export interface GoCpuSet {
   elems: Map<bigint, Record<string, never>> | null;
 }
 
