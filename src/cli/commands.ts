@@ -22,6 +22,7 @@ export const commands: CommandTable = {
   memparse: async () => (await import('./commands/memparse.ts')).memparse,
   plugin: async () => (await import('./commands/plugin.ts')).plugin,
   restore: async () => (await import('./commands/restore.ts')).restore,
+  runtime: async () => (await import('./commands/runtime.ts')).runtime,
   search: async () => (await import('./commands/search.ts')).search,
   show: async () => (await import('./commands/show.ts')).show,
   state: async () => (await import('./commands/state.ts')).state,

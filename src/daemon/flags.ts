@@ -17,7 +17,7 @@ const table = {
   image: ['REFERENCE', 'take an image in at the start, as docker-archive:/FILE; may be given many times'],
   'container-runtime-endpoint': [
     'SOCKET',
-    'another runtime than the built-in one, as unix:///run/containerd/containerd.sock',
+    'another runtime than the built-in one, as unix:///run/containerd/containerd.sock; auto finds it',
   ],
   'runtime-request-timeout': ['DURATION', 'shortest deadline of a checkpoint (2m)'],
   'checkpoint-free-space': ['QUANTITY', 'space that checkpoints leave free (100Mi)'],

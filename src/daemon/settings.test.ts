@@ -80,7 +80,7 @@ const wrong: readonly [args: string[], config: string | undefined, message: RegE
   [['--runtime-request-timeout=5'], undefined, /not a duration/],
   [['--authorization-mode=Policy'], undefined, /needs --authorization-policy-file/],
   [['--authorization-mode=AlwaysAllow', '--authorization-policy-file=p'], undefined, /contradicts/],
-  [['--container-runtime-endpoint=tcp://x'], undefined, /is not unix:/],
+  [['--container-runtime-endpoint=tcp://x'], undefined, /unix socket/],
 ];
 for (const [args, config, message] of wrong) {
   test(`settings are refused: ${args.join(' ') || config?.slice(head.length).trim()}`, () => {

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { CodedError } from '../errors/coded-error.ts';
 import { parseQuantity } from '../pods/quantity.ts';
-import { socketPath } from '../runtime/cri/socket-transport.ts';
+import { parseEndpoint } from '../runtime/cri/endpoint.ts';
 import { parseDuration } from './duration.ts';
 import type { FlagValues } from './flags.ts';
 import type { ConfigurationFile } from './kubelet-configuration.ts';
@@ -16,7 +16,7 @@ export interface Settings {
   /** Folder of manifests; none where only checkpoints and an API are wanted. */
   manifests: string | undefined;
   podLogs: string;
-  /** Socket of another container runtime; the built-in one where there is none. */
+  /** Socket of another container runtime, or `auto` for the one that the node has; the built-in one where undefined. */
   runtimeSocket: string | undefined;
   runtimeRoot: string;
   runtimeState: string;
@@ -50,15 +50,13 @@ export function settingsOf(flags: FlagValues, file: ConfigurationFile): Settings
   const port = integerOf(flags.port, '--port', 0, 65535) ?? file.port ?? 10250;
   const gates = { ...file.featureGates, ...gatesOf(flags['feature-gates']) };
   const handlers = booleanOf(flags['enable-debugging-handlers'], '--enable-debugging-handlers');
-  const endpoint = flags['container-runtime-endpoint'] ?? file.containerRuntimeEndpoint;
   return {
     rootDirectory,
     nodeName: flags['hostname-override'] ?? hostname().toLowerCase(),
     address: flags.address ?? file.address ?? '0.0.0.0',
     port,
     manifests: pathOf(flags['pod-manifest-path'] ?? flags.manifests ?? file.staticPodPath),
-    runtimeSocket:
-      endpoint === undefined || endpoint === '' || endpoint === 'builtin' ? undefined : socketPath(endpoint),
+    runtimeSocket: runtimeSocketOf(flags['container-runtime-endpoint'], file.containerRuntimeEndpoint),
     podLogs: pathOf(flags['pod-logs-dir'] ?? file.podLogsDir) ?? defaultPodLogs(rootDirectory),
     runtimeRoot: resolve(flags['runtime-root'] ?? '/var/lib/stasis'),
     runtimeState: resolve(flags['runtime-state'] ?? '/run/stasis'),
@@ -96,6 +94,16 @@ function authorizationOf(flags: FlagValues, file: ConfigurationFile): Settings['
   throw new CodedError(
     'invalid-argument',
     `authorization mode ${mode} is not supported: use AlwaysAllow, or Policy with --authorization-policy-file`,
+  );
+}
+
+function runtimeSocketOf(given: string | undefined, configured: string | undefined): string | undefined {
+  const endpoint = given ?? configured ?? '';
+  if (endpoint === '' || endpoint === 'builtin') return undefined;
+  if (endpoint === 'auto') return endpoint;
+  return parseEndpoint(
+    endpoint,
+    given === undefined ? 'containerRuntimeEndpoint' : '--container-runtime-endpoint',
   );
 }
 

@@ -25,13 +25,13 @@ import { PodRestores } from '../pods/pod-restores.ts';
 import { PodFiles } from '../pods/pod-store.ts';
 import { createBuiltinRuntime } from '../runtime/builtin/builtin-runtime.ts';
 import { checkpointHooks } from '../runtime/builtin/checkpoint-hooks.ts';
-import { socketTransport } from '../runtime/cri/socket-transport.ts';
 import { createApp } from '../server/app.ts';
 import { listen } from '../server/https-server.ts';
 import { RequestLimits } from '../server/limits.ts';
 import { ServerMetrics } from '../server/server-metrics.ts';
 import { addStasisRoutes } from '../server/stasis-routes.ts';
 import { localAccess } from './local-access.ts';
+import { openNodeRuntime } from './node-runtime.ts';
 import type { Settings } from './settings.ts';
 import { readTls, selfSignedFiles, type TlsFiles, watchFiles } from './tls-files.ts';
 
@@ -104,7 +104,12 @@ async function openRuntime(
 ): Promise<{ transport: Transport; close(): Promise<void> }> {
   const { runtimeSocket } = settings;
   if (runtimeSocket !== undefined) {
-    return { transport: socketTransport(runtimeSocket), close: async () => undefined };
+    return openNodeRuntime({
+      endpoint: runtimeSocket,
+      kubeletRoot: settings.rootDirectory,
+      notes: join(settings.rootDirectory, 'stasis/checkpointing'),
+      log,
+    });
   }
   const runtime = await createBuiltinRuntime({
     root: settings.runtimeRoot,

@@ -11,7 +11,7 @@ import type { Checkpointer, FinishedCheckpoint } from './checkpointer.ts';
 import { InTurn } from './in-turn.ts';
 import { labels } from './labels.ts';
 import type { Runtime } from './pod-runtime.ts';
-import { rpcErrorText } from './rpc-error.ts';
+import { hintOf, rpcErrorText } from './rpc-error.ts';
 
 export interface ContainerCheckpointOptions {
   runtime: Runtime;
@@ -99,7 +99,11 @@ export class ContainerCheckpoints implements Checkpointer {
         { signal, timeoutMs: Math.min(longestTimer, timeout * 1000) },
       );
     } catch (error) {
-      throw new CodedError('internal', rpcErrorText(error), { cause: error });
+      const hint = hintOf(error);
+      throw new CodedError('internal', rpcErrorText(error), {
+        cause: error,
+        ...(hint === undefined ? {} : { hint }),
+      });
     }
     await chmod(location, privateFile);
     const handle = await open(location, 'r');

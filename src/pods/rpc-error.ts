@@ -8,6 +8,11 @@ export function rpcErrorText(error: unknown): string {
   return `rpc error: code = ${Code[rpc.code] ?? 'Unknown'} desc = ${rpc.rawMessage}`;
 }
 
+/** What to change after a failed call, where the runtime's edge found out. */
+export function hintOf(error: unknown): string | undefined {
+  return error instanceof Error && error.cause instanceof CodedError ? error.cause.hint : undefined;
+}
+
 /** A failed gRPC call as an error of ours, with the code that it came with. */
 export function fromRpc(doing: string, error: unknown): CodedError {
   if (error instanceof CodedError) return error;

@@ -16,6 +16,10 @@ export interface Containerd {
   images: Client<typeof ImageService>;
   /** Brings an OCI image archive into the namespace that the CRI sees. */
   load(file: string): Promise<void>;
+  /** Kills the daemon; what it runs goes on. */
+  crash(): Promise<void>;
+  /** Starts the daemon again after {@link crash}. */
+  again(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -64,19 +68,23 @@ export async function startContainerd(
   const log = join(folder, 'containerd.log');
   writeFileSync(join(folder, 'config.toml'), settings(folder));
   const output = openSync(log, 'w');
-  const daemon = spawn('containerd', ['--config', join(folder, 'config.toml')], {
-    stdio: ['ignore', output, output],
-    env: { ...process.env, PATH: path },
-  });
+  const launch = (): ChildProcess =>
+    spawn('containerd', ['--config', join(folder, 'config.toml')], {
+      stdio: ['ignore', output, output],
+      env: { ...process.env, PATH: path },
+    });
+  let daemon = launch();
   const transport = createGrpcTransport({
     baseUrl: 'http://localhost',
     nodeOptions: { createConnection: () => connect(socket) },
   });
   const runtime = createClient(RuntimeService, transport);
-  await until('containerd to answer', async () => {
-    if (daemon.exitCode !== null) throw new Error(`containerd ended:\n${readFileSync(log, 'utf8')}`);
-    return (await runtime.version({})).runtimeName;
-  });
+  const answering = () =>
+    until('containerd to answer', async () => {
+      if (daemon.exitCode !== null) throw new Error(`containerd ended:\n${readFileSync(log, 'utf8')}`);
+      return (await runtime.version({})).runtimeName;
+    });
+  await answering();
   const load = async (file: string): Promise<void> => {
     await must('ctr', ['--address', socket, '--namespace', 'k8s.io', 'images', 'import', file]);
   };
@@ -87,6 +95,15 @@ export async function startContainerd(
     runtime,
     images: createClient(ImageService, transport),
     load,
+    async crash() {
+      const ended = new Promise((done) => daemon.once('exit', done));
+      daemon.kill('SIGKILL');
+      await ended;
+    },
+    async again() {
+      daemon = launch();
+      await answering();
+    },
     stop: () => stopped(runtime, daemon),
   };
 }

@@ -11,7 +11,12 @@ export interface LoadedContainerd {
   folder: string;
   containerd: Containerd;
   /** Runs the load program in a pod of its own. */
-  run(pod: string, handler: 'crun' | 'runc', args: readonly string[]): Promise<LoadContainer>;
+  run(
+    pod: string,
+    handler: 'crun' | 'runc',
+    args: readonly string[],
+    environment?: Readonly<Record<string, string>>,
+  ): Promise<LoadContainer>;
 }
 
 export interface LoadContainer {
@@ -25,9 +30,9 @@ const image = 'localhost/load:1';
 
 export async function containerdWithLoad(
   t: TestContext,
-  { withoutCriu = false } = {},
+  options: { withoutCriu?: boolean; folder?: string } = {},
 ): Promise<LoadedContainerd> {
-  const folder = folderFor(t, 'ctd');
+  const { withoutCriu = false, folder = folderFor(t, 'ctd') } = options;
   const rootfs = join(folder, 'rootfs');
   await makeRootfs(rootfs, ['load']);
   await writeImage(join(folder, 'image.tar'), rootfs, image, ['/bin/load', 'memory', '16']);
@@ -39,7 +44,7 @@ export async function containerdWithLoad(
   return {
     folder,
     containerd,
-    async run(pod, handler, args) {
+    async run(pod, handler, args, environment = {}) {
       const logDirectory = join(folder, pod);
       mkdirSync(logDirectory);
       const labels = {
@@ -62,6 +67,7 @@ export async function containerdWithLoad(
           labels: { ...labels, 'io.kubernetes.container.name': 'c' },
           image: { image },
           command: ['/bin/load', ...args],
+          envs: Object.entries(environment).map(([key, value]) => ({ key, value })),
           logPath: 'c.log',
         },
       });

@@ -26,7 +26,9 @@ export const containerd: RuntimeQuirks = {
   runtimeName: 'containerd',
   title: 'containerd',
   refusal: ({ major }) =>
-    major < 2 ? 'containerd can checkpoint containers since 2.0: upgrade to 2.1 or newer' : undefined,
+    major < 2
+      ? { why: 'containerd has checkpoints since 2.0', hint: 'upgrade to containerd 2.1 or newer' }
+      : undefined,
   failures,
   letRun: (transport) => {
     const tasks = createClient(Tasks, transport);

@@ -1,6 +1,8 @@
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Client,
+  Code,
   ConnectError,
   createClient,
   type Interceptor,
@@ -17,7 +19,7 @@ import type { Failure } from './quirks.ts';
 /** Largest answer that is taken, in bytes: the kubelet's own limit. */
 const largestAnswer = 16 << 20;
 /** Milliseconds between two attempts to reach a runtime that has gone. */
-const retryInterval = 1000;
+const retryInterval = 250;
 
 /** A connection to a container runtime's socket; it is made at the first call, and again after it was lost. */
 export interface CriSocket {
@@ -68,8 +70,8 @@ export interface CriRuntimeOptions {
 }
 
 /**
- * Speaks with the container runtime on a socket.
- * @throws CodedError `unavailable` where nobody answers, `unsupported` where it cannot checkpoint at all
+ * Speaks with the container runtime on a socket. One that cannot checkpoint is no error: see `ability`.
+ * @throws CodedError `unavailable` where nobody answers, `unsupported` where it does not speak CRI v1
  */
 export async function openCriRuntime(options: CriRuntimeOptions): Promise<CriRuntime> {
   const plain = openSocket(options.path);
@@ -131,33 +133,47 @@ function careForCheckpoints(care: Care): Interceptor {
         await letRun(runtime, resume, containerId);
         await notes.remove(containerId);
       } catch {
-        if (cgroup !== undefined) await thawCgroup(cgroup).catch(() => false);
-        keepTrying(care, containerId);
+        // It ends by itself; no failure of it is news.
+        void keepTrying(care, containerId, cgroup);
       }
       throw await explained(error, failures);
     }
   };
 }
 
-/** The runtime is gone: it is told that the container is to run once it is back. */
-function keepTrying(care: Care, containerId: string): void {
-  const timer = setInterval(async () => {
+/**
+ * The runtime is gone: it is told that the container is to run once it is back. Its helpers may still be at work,
+ * and freeze the container again when they end: until then it is thawed by its cgroup.
+ */
+async function keepTrying(care: Care, containerId: string, cgroup: string | undefined): Promise<void> {
+  while (!care.closing.aborted) {
     try {
       await letRun(care.runtime, care.resume, containerId);
-      await care.notes.remove(containerId);
-      clearInterval(timer);
+      return await care.notes.remove(containerId);
     } catch {
       // Not back yet; the note stays for the next start.
+      if (cgroup !== undefined) await thawCgroup(cgroup).catch(() => false);
     }
-  }, retryInterval);
-  timer.unref();
-  care.closing.addEventListener('abort', () => clearInterval(timer), { once: true });
+    await sleep(retryInterval, undefined, { ref: false });
+  }
 }
 
 async function explained(error: unknown, failures: readonly Failure[]): Promise<ConnectError> {
-  const rpc = ConnectError.from(error);
+  const rpc = broken(ConnectError.from(error));
   const { hint } = await explainWithLog(rpc, failures);
   if (hint === undefined) return rpc;
   const cause = new CodedError('internal', rpc.rawMessage, { cause: error, hint });
   return new ConnectError(rpc.rawMessage, rpc.code, rpc.metadata, undefined, cause);
+}
+
+/** A connection that broke is told as such; Connect calls it a cancelled call. */
+function broken(error: ConnectError): ConnectError {
+  if (error.code !== Code.Canceled || !/stream closed/.test(error.rawMessage)) return error;
+  return new ConnectError(
+    'the connection to the container runtime broke',
+    Code.Unavailable,
+    undefined,
+    undefined,
+    error,
+  );
 }

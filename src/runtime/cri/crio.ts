@@ -5,7 +5,9 @@ export const crio: RuntimeQuirks = {
   runtimeName: 'cri-o',
   title: 'CRI-O',
   refusal: ({ major, minor }) =>
-    major === 1 && minor < 25 ? 'CRI-O can checkpoint containers since 1.25: upgrade it' : undefined,
+    major === 1 && minor < 25
+      ? { why: 'CRI-O has checkpoints since 1.25', hint: 'upgrade CRI-O' }
+      : undefined,
   failures: [
     {
       match: /checkpoint\/restore support not available/,

@@ -22,7 +22,8 @@ const general: readonly Failure[] = [
     hint: 'the socket is not there: start the container runtime, or name another with --container-runtime-endpoint',
   },
   {
-    match: /ECONNREFUSED|ECONNRESET|EPIPE|ERR_HTTP2|socket hang up|GOAWAY/i,
+    match:
+      /connection to the container runtime broke|ECONNREFUSED|ECONNRESET|EPIPE|ERR_HTTP2|socket hang up|GOAWAY/i,
     hint: 'the container runtime has ended or is starting: look at its log (journalctl -u containerd, -u crio)',
   },
   {

@@ -15,8 +15,11 @@ export interface RuntimeFacts {
   quirks: RuntimeQuirks;
 }
 
-/** Whether a runtime can checkpoint; where not, why, and what to do about it. */
-export type Ability = { can: true } | { can: false; why: string; hint?: string };
+/**
+ * Whether a runtime can checkpoint; where not, why, and what to do about it. `never` where only another runtime,
+ * or another version of it, will.
+ */
+export type Ability = { can: true } | { can: false; never: boolean; why: string; hint?: string };
 
 /** Milliseconds for an answer to a question that costs nothing. */
 const patience = 10_000;
@@ -72,8 +75,7 @@ export async function checkpointAbility(
   signal?: AbortSignal,
 ): Promise<Ability> {
   const refusal = facts.quirks.refusal(versionOf(facts.version));
-  if (refusal !== undefined)
-    return { can: false, why: `${facts.quirks.title} ${facts.version}`, hint: refusal };
+  if (refusal !== undefined) return { can: false, never: true, ...refusal };
   try {
     const options = { timeoutMs: patience, ...(signal ? { signal } : {}) };
     await runtime.checkpointContainer({ containerId: nobody, location: '/dev/null/none' }, options);
@@ -83,8 +85,9 @@ export async function checkpointAbility(
     const unknown =
       rpc.code === Code.NotFound || /find container|not found: ID|no such container/i.test(rpc.rawMessage);
     const { hint } = explainFailure(error, facts.quirks.failures);
-    if (unknown && rpc.code !== Code.Unimplemented) return { can: true };
-    return { can: false, why: rpc.rawMessage, ...(hint === undefined ? {} : { hint }) };
+    if (unknown) return { can: true };
+    const never = rpc.code === Code.Unimplemented;
+    return { can: false, never, why: rpc.rawMessage, ...(hint === undefined ? {} : { hint }) };
   }
 }
 

@@ -6,7 +6,10 @@ import type { RuntimeQuirks } from './quirks.ts';
 const dockerd: RuntimeQuirks = {
   runtimeName: 'docker',
   title: 'cri-dockerd',
-  refusal: () => 'cri-dockerd has no checkpoints: move this node to containerd 2.1 or newer, or to CRI-O',
+  refusal: () => ({
+    why: 'cri-dockerd has no checkpoints',
+    hint: 'move this node to containerd 2.1 or newer, or to CRI-O',
+  }),
   failures: [],
 };
 

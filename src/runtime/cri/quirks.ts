@@ -18,8 +18,8 @@ export interface RuntimeQuirks {
   runtimeName: string;
   /** As its makers write it. */
   title: string;
-  /** Why this version cannot checkpoint, and what to do; undefined where it can. */
-  refusal(version: RuntimeVersion): string | undefined;
+  /** Why this version will never checkpoint; undefined where it can. */
+  refusal(version: RuntimeVersion): { why: string; hint: string } | undefined;
   failures: readonly Failure[];
   /**
    * A function that ends a pause which a failed checkpoint has left behind, as far as the runtime itself knows
