@@ -4,26 +4,37 @@
  * everything promised was kept.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Archives, checkpointOf, folderOf, prepareImage } from './archives.ts';
 import { type Case, casesFor } from './cases.ts';
 import { compare, type Measured } from './measure.ts';
 
-function verdict({ target }: Case, [us, ...others]: readonly Measured[]): string {
-  const them = others.find(({ name }) => name === target?.than);
+function verdict({ target }: Case, measured: readonly Measured[]): string {
   if (!target) return '';
-  if (us?.median === undefined || them?.median === undefined) return 'MISSED (not measured)';
-  const ratio = us.median / them.median;
-  const kept = ratio <= target.times && us.resident <= (target.resident ?? Number.POSITIVE_INFINITY);
-  const memory = target.resident === undefined ? '' : `, ${target.resident} MiB`;
-  return `${kept ? 'kept' : 'MISSED'}: ${ratio.toFixed(2)} × ${target.than} (at most ${target.times}${memory})`;
+  const [us] = measured;
+  if (us?.median === undefined) return 'MISSED (not measured)';
+  const said: string[] = [];
+  let kept = us.resident <= (target.resident ?? Number.POSITIVE_INFINITY);
+  if (target.resident !== undefined) said.push(`at most ${target.resident} MiB`);
+  if (target.milliseconds !== undefined) {
+    kept &&= us.median <= target.milliseconds;
+    said.push(`at most ${target.milliseconds.toFixed(0)} ms`);
+  }
+  if (target.than !== undefined && target.times !== undefined) {
+    const them = measured.find(({ name }) => name === target.than);
+    if (them?.median === undefined) return 'MISSED (nothing to compare with)';
+    const ratio = us.median / them.median;
+    kept &&= ratio <= target.times;
+    said.unshift(`${ratio.toFixed(2)} × ${target.than}, at most ${target.times}`);
+  }
+  return `${kept ? 'kept' : 'MISSED'}: ${said.join('; ')}`;
 }
 
-function describe({ name, median, resident, failure }: Measured): string {
+function describe({ name, median, processor, resident, failure }: Measured): string {
   if (median === undefined) return `${name}: ${failure}`;
   const wall = median < 100 ? median.toFixed(1) : median.toFixed(0);
-  return `${name} ${wall} ms ${resident} MiB`;
+  return `${name} ${wall} ms (${processor} ms of processor) ${resident} MiB`;
 }
 
 const sizes = process.argv.slice(2).map(Number);
@@ -33,6 +44,8 @@ try {
   await prepareImage(folder);
   const archives: Archives[] = [];
   for (const mib of sizes.length > 0 ? sizes : [1, 100, 1024]) archives.push(await checkpointOf(folder, mib));
+  const load = (): string => loadavg()[0]?.toFixed(1) ?? '';
+  process.stdout.write(`load ${load()} on ${availableParallelism()} processors\n`);
   for (const one of casesFor(archives, folderOf(folder, 1000))) {
     const measured = compare(one.contestants);
     const said = verdict(one, measured);
@@ -41,6 +54,7 @@ try {
       `${one.work.padEnd(24)} ${measured.map(describe).join(' | ')}${said && ` | ${said}`}\n`,
     );
   }
+  process.stdout.write(`load ${load()} at the end\n`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -16,6 +16,8 @@ export interface Measured {
   /** Median of the wall times, process start included, in milliseconds; undefined when it failed. */
   median: number | undefined;
   runs: number;
+  /** User and system time of one run in milliseconds, to 10: what other work on the machine disturbs least. */
+  processor: number;
   /** The most memory it held, in MiB. */
   resident: number;
   /** Why it could not be measured. */
@@ -38,12 +40,12 @@ function once({ command, good = [0] }: Contestant): number | string {
 }
 
 /** GNU time's account of one more run; outside the measured ones, as it starts a process itself. */
-function residentOf(command: readonly string[]): number {
+function account(command: readonly string[]): Pick<Measured, 'processor' | 'resident'> {
   const file = join(tmpdir(), `resident-${process.pid}`);
-  spawnSync('time', ['--quiet', '--format=%M', `--output=${file}`, ...command], { stdio: 'ignore' });
-  const text = readFileSync(file, 'utf8').trim();
+  spawnSync('time', ['--quiet', '--format=%M %U %S', `--output=${file}`, ...command], { stdio: 'ignore' });
+  const [resident = 0, user = 0, system = 0] = readFileSync(file, 'utf8').trim().split(' ').map(Number);
   rmSync(file);
-  return Math.round(Number(text) / 1024);
+  return { resident: Math.round(resident / 1024), processor: Math.round((user + system) * 1000) };
 }
 
 /** The middle value; of an even number the lower middle. */
@@ -74,7 +76,9 @@ export function compare(contestants: readonly Contestant[]): Measured[] {
     const { name, command } = contestant;
     const failure = failures.get(contestant);
     const all = times.get(contestant) ?? [];
-    if (failure !== undefined) return { name, median: undefined, runs: all.length, resident: 0, failure };
-    return { name, median: median(all), runs: all.length, resident: residentOf(command) };
+    if (failure !== undefined) {
+      return { name, median: undefined, runs: all.length, processor: 0, resident: 0, failure };
+    }
+    return { name, median: median(all), runs: all.length, ...account(command) };
   });
 }

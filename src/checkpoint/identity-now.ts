@@ -2,8 +2,9 @@ import type { ArchiveLimits } from '../archive/limits.ts';
 import { plainName } from '../archive/member-name.ts';
 import { indexTarNow } from '../archive/tar-index.ts';
 import { isEntry, parseTar } from '../archive/tar-parser.ts';
+import type { Json, JsonObject } from '../bytes/go-json.ts';
+import { textOf } from '../bytes/text.ts';
 import { layoutFile } from '../oci/layout-names.ts';
-import { parseDump } from './dump-json.ts';
 import { type Identity, identityFrom } from './identity.ts';
 import { memberNames } from './layout.ts';
 
@@ -24,7 +25,7 @@ export function identityOfTar(
   const dumpOf = (name: string) => {
     const entry = index.content(name);
     if (!entry || entry.sparse || entry.size > usualDump) return undefined;
-    return parseDump(read(entry.dataOffset, entry.size), name);
+    return fieldsOf(read(entry.dataOffset, entry.size));
   };
   return identityOf(dumpOf);
 }
@@ -55,12 +56,31 @@ export function identityOfHead(head: Uint8Array, limits: ArchiveLimits): Identit
   }
   return identityOf((name) => {
     const bytes = found.get(name);
-    return bytes && parseDump(bytes, name);
+    return bytes && fieldsOf(bytes);
   });
 }
 
-function identityOf(dumpOf: (name: string) => ReturnType<typeof parseDump>): Identity | undefined {
+function identityOf(dumpOf: (name: string) => JsonObject | undefined): Identity | undefined {
   const config = dumpOf(memberNames.configDump);
   const spec = config && dumpOf(memberNames.specDump);
   return spec && identityFrom(config, spec);
+}
+
+/**
+ * The texts and the annotations of a dump. Whatever else is in it stands as an empty list, which is refused where
+ * an identity wants text.
+ */
+function fieldsOf(bytes: Uint8Array): JsonObject | undefined {
+  const dump: unknown = JSON.parse(textOf(bytes));
+  if (typeof dump !== 'object' || dump === null || Array.isArray(dump)) return undefined;
+  const fields: JsonObject = new Map();
+  for (const [name, value] of Object.entries(dump)) {
+    const isMap = name === 'annotations' && typeof value === 'object' && value !== null;
+    fields.set(name, isMap ? new Map(Object.entries(value)) : fieldOf(value));
+  }
+  return fields;
+}
+
+function fieldOf(value: unknown): Json {
+  return typeof value === 'string' || value === null ? value : [];
 }
