@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { CodedError, isCoded, messageOf } from '../../errors/coded-error.ts';
 import { explainLog, longestLog } from '../../inspect/dump-log.ts';
 import { privateDirectory } from '../../localfs/atomic-file.ts';
-import { endPrograms } from './checkpoint-scratch.ts';
+import { endPrograms, pauseCriu } from './checkpoint-scratch.ts';
 import type { Deadline } from './deadline.ts';
 import { type Frozen, freezeForDump, thaw } from './freezer.ts';
 import { releaseNetworkLock } from './network-lock.ts';
@@ -182,7 +182,10 @@ async function dump(
   deadline: Deadline,
 ): Promise<void> {
   const request = { ...options, imageDir, workDir, leaveRunning: true };
-  const beforeKill = (): void => hold(target);
+  const beforeKill = async (): Promise<void> => {
+    await pauseCriu(join(imageDir, '..'));
+    hold(target);
+  };
   try {
     await target.oci.checkpoint(target.container.id, request, { ...deadline.call(), beforeKill });
   } catch (error) {

@@ -126,7 +126,7 @@ test(
     await node.grows(pod, 'both');
     const folder = outFolder(node);
     // As a caller would hang up, in the middle of the pages: at several moments.
-    for (const wait of [20, 80, 160]) {
+    for (const wait of [0, 5, 10, 15, 20, 40, 80, 160]) {
       const abort = new AbortController();
       const scratch = join(node.folder, 'lib/scratch');
       const call = node.cri.checkpointContainer(

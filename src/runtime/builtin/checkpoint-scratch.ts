@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { messageOf } from '../../errors/coded-error.ts';
 import { privateDirectory, writeFileAtomic } from '../../localfs/atomic-file.ts';
 import { makeDirectories } from '../../localfs/make-directories.ts';
+import { dumpFolders, stopCriu } from './criu-moment.ts';
 import { allProcesses, argumentsOf, endProcesses } from './end-processes.ts';
 import { thaw } from './freezer.ts';
 import { releaseNetworkLock } from './network-lock.ts';
@@ -80,16 +81,28 @@ async function readOwner(path: string): Promise<Owner | undefined> {
   }
 }
 
+/**
+ * Stops every CRIU that works in the folder, at a moment at which what it dumps survives that it is killed.
+ * @param path A scratch folder, or the folder of one dump in it.
+ */
+export async function pauseCriu(path: string): Promise<void> {
+  const found = await programsIn(path, /^criu/);
+  if (found.length > 0) await stopCriu(found, await dumpFolders(path));
+}
+
 /** Ends every runtime and criu that works in the folder, and waits until they are gone. */
 export async function endPrograms(path: string): Promise<void> {
-  await endProcesses(async () => {
-    const found: number[] = [];
-    for (const pid of await allProcesses()) {
-      const comm = (await readFile(`/proc/${pid}/comm`, 'latin1').catch(() => '')).trim();
-      if (/^(crun|runc|criu)/.test(comm) && (await worksIn(pid, path))) found.push(pid);
-    }
-    return found;
-  });
+  await pauseCriu(path);
+  await endProcesses(() => programsIn(path, /^(crun|runc|criu)/));
+}
+
+async function programsIn(path: string, name: RegExp): Promise<number[]> {
+  const found: number[] = [];
+  for (const pid of await allProcesses()) {
+    const comm = (await readFile(`/proc/${pid}/comm`, 'latin1').catch(() => '')).trim();
+    if (name.test(comm) && (await worksIn(pid, path))) found.push(pid);
+  }
+  return found;
 }
 
 /** By its arguments (the runtime has the folder in them) or by a file it holds open (CRIU has no other trace). */

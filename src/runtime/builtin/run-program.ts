@@ -8,8 +8,8 @@ export interface RunOptions {
   timeoutMs?: number;
   /** Aborting kills the process group. */
   signal?: AbortSignal | undefined;
-  /** Called just before the process group is killed. */
-  beforeKill?: (() => void) | undefined;
+  /** Called, and waited for, before the process group is killed. */
+  beforeKill?: (() => void | Promise<void>) | undefined;
   /** Bytes for its standard input; without them it reads end of file. */
   stdin?: string | Uint8Array;
   cwd?: string;
@@ -84,12 +84,14 @@ export async function runProgram(
   }
   let stopped: 'deadline' | 'cancelled' | undefined;
   const stop = (why: 'deadline' | 'cancelled'): void => {
-    stopped ??= why;
-    try {
-      options.beforeKill?.();
-    } finally {
-      killGroup(child);
-    }
+    if (stopped !== undefined) return;
+    stopped = why;
+    void Promise.resolve()
+      .then(options.beforeKill)
+      .catch(() => {})
+      .then(() => {
+        if (child.exitCode === null && child.signalCode === null) killGroup(child);
+      });
   };
   const timer = setTimeout(() => stop('deadline'), timeoutMs);
   const onAbort = (): void => stop('cancelled');
