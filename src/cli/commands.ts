@@ -10,6 +10,7 @@ export const commands: CommandTable = {
   crit: async () => (await import('./commands/crit.ts')).crit,
   diff: async () => (await import('./commands/diff.ts')).diff,
   drain: async () => (await import('./commands/drain.ts')).drain,
+  edit: async () => (await import('./commands/edit.ts')).edit,
   extract: async () => (await import('./commands/extract.ts')).extract,
   get: async () => (await import('./commands/get.ts')).get,
   help: async () => (await import('./commands/help.ts')).help,
