@@ -19,6 +19,68 @@ const cases: readonly [name: string, lines: readonly string[], meaning: RegExp, 
       /close it/,
     ],
     [
+      'limits of another user',
+      ["(00.201050) Error (criu/cr-dump.c:389): Can't get rlimit 0: Operation not permitted"],
+      /limits of a process that runs as another user/,
+      /CAP_SYS_RESOURCE/,
+    ],
+    [
+      'SCTP',
+      ['(00.1) Error (criu/sk-inet.c:1): inet: Unsupported proto 132 for socket 2a5f'],
+      /an SCTP socket/,
+      /close it/,
+    ],
+    [
+      'another protocol',
+      ['(00.1) Error (criu/sk-inet.c:1): inet: Unsupported proto 33 for socket 2a5f'],
+      /socket of protocol 33 open/,
+      /close it/,
+    ],
+    [
+      'inotify on a deleted file',
+      ["(00.1) Error (criu/fsnotify.c:1): fsnotify: \tCan't dump that handle"],
+      /watches .* deleted/,
+      /end that watch/,
+    ],
+    [
+      'session from outside',
+      ['(00.1) Error (criu/cr-dump.c:1): A session leader of 12(7) is outside of its pid namespace'],
+      /process 12 belongs to a session/,
+      /exec/,
+    ],
+    [
+      'nested user namespace',
+      ["(00.1) Error (criu/namespaces.c:1): Can't dump nested user namespace for 9"],
+      /process 9 has made a namespace \(user\)/,
+      /one namespace/,
+    ],
+    [
+      'propagated mount',
+      [
+        '(00.1) Error (criu/mount.c:1): mnt: Mount 40 ./x (master_id: 3 shared_id: 0) has unreachable sharing. Try --enable-external-masters.',
+      ],
+      /propagation/,
+      /without propagation/,
+    ],
+    [
+      'missing iptables',
+      ['(00.1) Error (criu/util.c:626): execvp("iptables-restore", ...) failed: No such file or directory'],
+      /could not run the program iptables-restore$/,
+      /install iptables/,
+    ],
+    [
+      'process that waits in the kernel',
+      ['(00.1) Error (criu/seize.c:1): Unseizable non-zombie 41 found, state D, err -1/10'],
+      /process 41 waits in the kernel \(state D\)/,
+      /again/,
+    ],
+    [
+      'kernel that does not fit',
+      ['(00.1) Error (criu/kerndat.c:1): kerndat_has_rseq failed when initializing kerndat.'],
+      /does not get along with this kernel/,
+      /criu check/,
+    ],
+    [
       'bpf map',
       [
         "(00.110390) Error (criu/files-ext.c:94): Can't dump file 3 of that type [600] (anon anon_inode:bpf-map)",

@@ -44,9 +44,50 @@ const known: readonly Known[] = [
     hint: 'close it before the checkpoint',
   },
   {
-    match: /[Uu]nsupported (?:socket )?proto(?:col)? ?(?:for socket )?\(?(\S+?)\)?$/,
+    match: /Unsupported proto 132 for socket/,
+    meaning: 'a process has an SCTP socket open, which CRIU cannot save',
+    hint: 'close it before the checkpoint',
+  },
+  {
+    match: /Unsupported proto 262 for socket/,
+    meaning: 'a process has a Multipath TCP socket open, which CRIU cannot save',
+    hint: 'let the program use plain TCP (for Go programs: GODEBUG=multipathtcp=0)',
+  },
+  {
+    match: /Unsupported proto (\d+) for socket/,
     meaning: 'a process has a socket of protocol $1 open, which CRIU cannot save',
     hint: 'close it before the checkpoint',
+  },
+  {
+    match: /Can't dump \d+ inet socket \w+\. Only stream, dgram and raw/,
+    meaning:
+      'a process has an internet socket open that is neither stream, datagram nor raw: CRIU cannot save it',
+    hint: 'close it before the checkpoint',
+  },
+  {
+    match: /Can't dump corked dgram socket/,
+    meaning: 'a process holds back datagrams (UDP_CORK), which CRIU cannot save',
+    hint: 'try again in a moment',
+  },
+  {
+    match: /TCP_REPAIR can't be enabled for half-closed sockets/,
+    meaning: 'a TCP connection is just being closed',
+    hint: 'try again in a moment',
+  },
+  {
+    match: /Can't get rlimit \d+: Operation not permitted/,
+    meaning: 'CRIU may not read the limits of a process that runs as another user than CRIU',
+    hint: 'give the runtime CAP_SYS_RESOURCE, or run the container as root',
+  },
+  {
+    match: /can't dump unprivileged task whose \/proc doesn't belong to it/,
+    meaning: 'a process has no rights in its own /proc, as one that changed its user or is not dumpable',
+    hint: 'run CRIU with all privileges, and the program without PR_SET_DUMPABLE 0',
+  },
+  {
+    match: /fsnotify: \s*(?:Can't dump that handle|Handle \S+ cannot be opened)/,
+    meaning: 'a process watches (inotify or fanotify) a file that was deleted or that CRIU cannot find',
+    hint: 'end that watch before the checkpoint',
   },
   {
     match: /Can't dump file (\d+) of that type \[\w+\] \((?:\w+ )?anon_inode:\[?([^\])]+)\]?\)/,
@@ -103,6 +144,51 @@ const known: readonly Known[] = [
     match: /Can't dump nested pid namespace for (\d+)/,
     meaning: 'process $1 has made a process namespace of its own inside the container',
     hint: 'CRIU saves only one process namespace for each container',
+  },
+  {
+    match: /Can't dump nested (\w+) namespace for (\d+)/,
+    meaning: 'process $2 has made a namespace ($1) of its own inside the container',
+    hint: 'CRIU saves only one namespace of this kind for each container',
+  },
+  {
+    match: /A session leader of (?:zombie process )?(\d+)\(\d+\) is outside of its pid namespace/,
+    meaning: 'process $1 belongs to a session that was begun outside of the container’s process namespace',
+    hint: 'programs put into the container (exec) must have ended; process namespaces cannot be shared in a pod',
+  },
+  {
+    match: /Can't dump a pid namespace without the process init/,
+    meaning: 'the first process of the process namespace is not in the container',
+    hint: 'give the container a process namespace of its own',
+  },
+  {
+    match: /unreachable sharing/,
+    meaning:
+      'a mount of the container gets mounts from the node (propagation), and CRIU does not know its source',
+    hint: 'mount it without propagation (None, private)',
+  },
+  {
+    match: /(?:Can't handle non-regular mapping on (\d+)'s map|Unsupported mapping found)/,
+    meaning: 'a process has the memory of a device mapped, such as a GPU, which CRIU alone cannot save',
+    hint: 'a CRIU plugin for that device is needed',
+  },
+  {
+    match: /Open files on overmounted mounts are not supported yet.*path=(.*)/,
+    meaning: 'the open file $1 lies below another mount that hides it',
+    hint: 'do not mount over a folder in which files are open',
+  },
+  {
+    match: /Can't dump task (\d+) running in 32-bit mode/,
+    meaning: 'process $1 runs in 32-bit mode, which this CRIU or kernel cannot save',
+  },
+  {
+    match: /(?:failed when initializing kerndat|Could not initialize kernel features detection)/,
+    meaning: 'CRIU does not get along with this kernel',
+    hint: 'use a newer CRIU, or another kernel; `criu check` says what is missing',
+  },
+  {
+    match: /Locking (?:network|connection) failed/,
+    meaning: 'CRIU could not hold back the packets of the connections',
+    hint: 'install iptables or nftables; the kernel needs their filters (xt_mark, nf_tables)',
   },
   {
     match: /Can't lookup mount=\d+ for fd=-\d+ path=(.*)/,
