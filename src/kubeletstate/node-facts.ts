@@ -38,7 +38,14 @@ export interface PodOnNode {
   name?: string;
 }
 
+/** Which container of which pod a container of the runtime is. */
+export interface ContainerOnNode {
+  podUid: string;
+  container: string;
+}
+
 export interface ContainerResources {
+  /** CPUs that are the container's alone. */
   cpus: CpuSet;
   /** Device ids by resource name. */
   devices: ReadonlyMap<string, readonly string[]>;

@@ -26,6 +26,7 @@ export function reviewCpus(state: CpuManagerState, facts: NodeFacts): Finding[] 
     return findings;
   }
   findings.push(...reservedFindings(shared, facts), ...overlaps(shared, assigned));
+  findings.push(...asServed(shared, assigned, facts));
   if (facts.onlineCpus) {
     const known = assigned.reduce((all, { cpus }) => union(all, cpus), shared);
     const online = formatCpuSet(facts.onlineCpus);
@@ -149,6 +150,35 @@ function overlaps(shared: CpuSet, assigned: readonly Assigned[]): Finding[] {
         });
       }
       owners.set(cpu, each);
+    }
+  }
+  return findings;
+}
+
+/**
+ * Against what the running kubelet says over its PodResources socket, of containers that both know. A kubelet
+ * before 1.23 says the shared CPUs of a container that has none of its own.
+ */
+function asServed(shared: CpuSet, assigned: readonly Assigned[], facts: NodeFacts): Finding[] {
+  const findings: Finding[] = [];
+  const ofPods = new Set(assigned.filter(({ container }) => container === '').map(({ pod }) => pod));
+  for (const [uid, pod] of facts.pods ?? []) {
+    // Who shares CPUs that the pod has as a whole is not in the file.
+    if (pod.name === undefined || ofPods.has(uid)) continue;
+    const prefix = `${pod.namespace}/${pod.name}/`;
+    for (const [where, { cpus }] of facts.containerResources ?? []) {
+      if (!where.startsWith(prefix)) continue;
+      const container = where.slice(prefix.length);
+      const kept = assigned.find((each) => each.pod === uid && each.container === container)?.cpus ?? [];
+      const served = formatCpuSet(cpus);
+      if (served === formatCpuSet(kept) || (kept.length === 0 && served === formatCpuSet(shared))) continue;
+      findings.push({
+        severity: 'warning',
+        code: 'cpus-differ-from-kubelet',
+        message:
+          `${where} has CPUs ${formatCpuSet(kept) || 'none'} of its own in the file; the kubelet says ` +
+          `${served || 'none'}`,
+      });
     }
   }
   return findings;

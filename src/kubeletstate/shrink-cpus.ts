@@ -51,16 +51,17 @@ export function shrinkCpus(
     );
   if (starved.length > 0) return { state: undefined, starved };
   const shared = formatCpuSet(difference(online, taken));
-  const before = JSON.stringify([
-    state.DefaultCPUSet,
-    [...(state.Entries ?? [])].map(([pod, map]) => [pod, ...(map ?? [])]),
-  ]);
-  const after = JSON.stringify([shared, [...entries].map(([pod, map]) => [pod, ...map])]);
-  if (before === after && pods?.size === state.PodEntries?.size && (pods?.size ?? 0) === 0) {
-    return { state: undefined, starved };
-  }
+  const before = JSON.stringify([state.DefaultCPUSet, textsOf(state.Entries), cpusOfPods(state.PodEntries)]);
+  const after = JSON.stringify([shared, textsOf(entries), cpusOfPods(pods)]);
+  if (before === after) return { state: undefined, starved };
   return {
     state: { ...state, DefaultCPUSet: shared, Entries: entries, PodEntries: pods ?? state.PodEntries },
     starved,
   };
 }
+
+const textsOf = (entries: CpuManagerState['Entries']) =>
+  [...(entries ?? [])].map(([pod, containers]) => [pod, ...(containers ?? [])]);
+
+const cpusOfPods = (pods: CpuManagerState['PodEntries']) =>
+  [...(pods ?? [])].map(([pod, { CPUSet }]) => [pod, ...cpusOf(CPUSet)]);

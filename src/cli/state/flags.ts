@@ -69,8 +69,8 @@ async function gather(flags: TargetValues): Promise<NodeFacts> {
   const root = flags['root-dir'];
   const { machineFacts } = await import('../../localfs/machine-facts.ts');
   const { readKubeletConfig } = await import('../../localfs/kubelet-config.ts');
-  const { nodePods } = await import('../../localfs/node-pods.ts');
-  const { podResources } = await import('../../localfs/pod-resources.ts');
+  const { nodePods } = await import('../../runtime/cri/node-pods.ts');
+  const { podResources } = await import('../../runtime/cri/pod-resources.ts');
   const machine = await machineFacts();
   const config = await readKubeletConfig(root, flags['kubelet-config'] || undefined);
   const known = await nodePods(root, flags['runtime-endpoint'] || undefined);
