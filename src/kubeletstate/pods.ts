@@ -8,23 +8,47 @@ import type { StateKind } from './state-kind.ts';
 /**
  * A pod that a kubelet of 1.9 to 1.18 kept, to start it without an API server: `Pod_<uid>.yaml`, which is
  * JSON. Its checksum is that of the whole `v1.Pod` with every field of that very release, so it changes with
- * each release and cannot be recomputed without its types. They are not known here: the file is decoded and
- * shown, and its checksum is reported as not checked rather than guessed.
+ * each release. It also covers memory that is not in the file: a time read by Kubernetes points to the
+ * process's local zone, and that is printed with all its transitions and the one last looked up. So no types
+ * could make it verifiable for a pod that has a time, and each pod from an API server has one. The file is
+ * decoded and shown, and its checksum is reported as not checked rather than guessed.
  */
 const file = struct('k8s.checkpointData', { Pod: interfaceNamed('v1.Pod'), Checksum: checksumType });
 
 export type BootstrapPod = ValueOf<typeof file>;
 
-export const cannotVerify = 'the checksum covers every field of v1.Pod in the release that wrote the file';
+const everyField = 'the checksum covers every field of v1.Pod in the release that wrote the file';
+
+const timePaths = [
+  ['metadata', 'creationTimestamp'],
+  ['metadata', 'deletionTimestamp'],
+  ['status', 'startTime'],
+] as const;
+
+/** Why nobody can recompute the checksum of this file, and for which of its times. */
+export function cannotVerify(state: BootstrapPod): string {
+  const times = timePaths.filter(
+    ([part, name]) => typeof member(member(state.Pod, part), name)?.of === 'string',
+  );
+  if (times.length === 0) return everyField;
+  const names = times.map((path) => path.join('.')).join(', ');
+  return `${everyField}, and, through ${names}, the time zone table in that kubelet's memory`;
+}
 
 const unknown: ChecksumRule = {
   covers: 'v1.Pod',
   stored: (value) => (value as BootstrapPod).Checksum,
-  computed(): bigint {
-    throw new CodedError('unsupported', `the checksum cannot be recomputed: ${cannotVerify}`);
+  computed(value): bigint {
+    throw new CodedError(
+      'unsupported',
+      `the checksum cannot be recomputed: ${cannotVerify(value as BootstrapPod)}`,
+    );
   },
-  seal(): unknown {
-    throw new CodedError('unsupported', `a pod's checkpoint cannot be written: ${cannotVerify}`);
+  seal(value): unknown {
+    throw new CodedError(
+      'unsupported',
+      `a pod's checkpoint cannot be written: ${cannotVerify(value as BootstrapPod)}`,
+    );
   },
 };
 
