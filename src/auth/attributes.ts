@@ -6,6 +6,8 @@ export interface User {
   name: string;
   uid: string;
   groups: readonly string[];
+  /** What the API server's authorizers want to know besides, by key. */
+  extra?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** What is asked of an authorizer: the kubelet's own mapping of a request to a node resource. */

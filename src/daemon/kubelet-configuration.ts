@@ -15,6 +15,11 @@ export interface ConfigurationFile {
   clientCaFile?: string;
   anonymous?: boolean;
   authorizationMode?: string;
+  tokenWebhook?: boolean;
+  /** Seconds; 0 stands for the kubelet's own. */
+  tokenCache?: number;
+  allowedCache?: number;
+  deniedCache?: number;
   enableDebuggingHandlers?: boolean;
   featureGates?: Record<string, boolean>;
   containerRuntimeEndpoint?: string;
@@ -49,7 +54,7 @@ const ours = {
     x509: object({ clientCAFile: text }),
     anonymous: object({ enabled: flag }),
     webhook: object({
-      enabled: only(false, 'tokens are checked against --token-auth-file, not by an API server'),
+      enabled: flag,
       cacheTTL: duration,
     }),
   }),
@@ -98,11 +103,19 @@ export function parseKubeletConfiguration(content: string, file: string): Config
   const clientCaFile = authentication?.x509?.clientCAFile;
   const anonymous = authentication?.anonymous?.enabled;
   const mode = authorization?.mode;
+  const tokenWebhook = authentication?.webhook?.enabled;
+  const tokenCache = authentication?.webhook?.cacheTTL;
+  const allowedCache = authorization?.webhook?.cacheAuthorizedTTL;
+  const deniedCache = authorization?.webhook?.cacheUnauthorizedTTL;
   return {
     ...(same as Partial<ConfigurationFile>),
     ...(clientCaFile === undefined ? {} : { clientCaFile }),
     ...(anonymous === undefined ? {} : { anonymous }),
     ...(mode === undefined ? {} : { authorizationMode: mode }),
+    ...(tokenWebhook === undefined ? {} : { tokenWebhook }),
+    ...(tokenCache === undefined ? {} : { tokenCache }),
+    ...(allowedCache === undefined ? {} : { allowedCache }),
+    ...(deniedCache === undefined ? {} : { deniedCache }),
     ignored,
   };
 }

@@ -65,13 +65,9 @@ const wrong: readonly [args: string[], config: string | undefined, message: RegE
   [[], `${head}readOnlyPort: 10255`, /readOnlyPort is 10255: nothing is served without authentication/],
   [[], `${head}port: 0\naddress: 7`, /port is not a whole number.*; address is not a text/],
   [[], `${head}runtimeRequestTimeout: 5`, /runtimeRequestTimeout is not a duration/],
-  [
-    [],
-    `${head}authentication: {webhook: {enabled: true}}`,
-    /authentication\.webhook\.enabled is true: tokens/,
-  ],
+  [[], `${head}authentication: {webhook: {enabled: true}}`, /authentication by webhook needs --kubeconfig/],
   [[], 'kind: KubeletConfiguration', /apiVersion is missing/],
-  [[], `${head}authorization: {mode: Webhook}`, /authorization mode Webhook is not supported/],
+  [[], `${head}authorization: {mode: Webhook}`, /authorization mode Webhook needs --kubeconfig/],
   [['--tls-cert-file=a'], undefined, /are given together/],
   [['--port=70000'], undefined, /--port is "70000"/],
   [['--anonymous-auth=yes'], undefined, /--anonymous-auth is "yes"/],
@@ -87,6 +83,25 @@ for (const [args, config, message] of wrong) {
     assert.throws(() => settings(args, config), { code: 'invalid-argument', message });
   });
 }
+
+test('a kubeconfig makes the API server decide, and the kubelet’s defaults hold', () => {
+  const found = settings(
+    ['--kubeconfig=/k'],
+    `${head}authentication: {webhook: {cacheTTL: 0s}}\nauthorization: {webhook: {cacheAuthorizedTTL: 1m}}`,
+  );
+  assert.deepEqual(
+    [found.kubeconfig, found.tokenWebhook, found.authorization],
+    ['/k', { cacheSeconds: 120 }, { mode: 'Webhook', allowedSeconds: 60, deniedSeconds: 30 }],
+  );
+  const off = settings([
+    '--kubeconfig=/k',
+    '--authentication-token-webhook=false',
+    '--authorization-mode=AlwaysAllow',
+  ]);
+  assert.deepEqual([off.tokenWebhook, off.authorization], [undefined, { mode: 'AlwaysAllow' }]);
+  const none = settings(['--kubeconfig=/k', '--authentication-token-webhook-cache-ttl=0s']);
+  assert.equal(none.tokenWebhook?.cacheSeconds, 0);
+});
 
 test('parseDuration reads what Go prints', () => {
   const cases: Record<string, number | undefined> = {

@@ -3,7 +3,9 @@ import { join, resolve } from 'node:path';
 import { CodedError } from '../errors/coded-error.ts';
 import { parseQuantity } from '../pods/quantity.ts';
 import { parseEndpoint } from '../runtime/cri/endpoint.ts';
+import { type Authorization, accessOf } from './access-settings.ts';
 import { parseDuration } from './duration.ts';
+import { booleanOf } from './flag-values.ts';
 import type { FlagValues } from './flags.ts';
 import type { ConfigurationFile } from './kubelet-configuration.ts';
 
@@ -27,7 +29,11 @@ export interface Settings {
   clientCaFile: string | undefined;
   tokenFile: string | undefined;
   anonymous: boolean;
-  authorization: { mode: 'AlwaysAllow' } | { mode: 'Policy'; file: string };
+  /** The API server that is asked about tokens and permissions. */
+  kubeconfig: string | undefined;
+  /** Ask it whose a token is. */
+  tokenWebhook: { cacheSeconds: number } | undefined;
+  authorization: Authorization;
   /** Whether the Kubelet Checkpoint API is there at all. */
   checkpointApi: boolean;
   /** Seconds. */
@@ -66,35 +72,12 @@ export function settingsOf(flags: FlagValues, file: ConfigurationFile): Settings
     clientCaFile: flags['client-ca-file'] ?? file.clientCaFile,
     tokenFile: flags['token-auth-file'],
     anonymous: booleanOf(flags['anonymous-auth'], '--anonymous-auth') ?? file.anonymous ?? false,
-    authorization: authorizationOf(flags, file),
+    ...accessOf(flags, file),
     checkpointApi:
       (handlers ?? file.enableDebuggingHandlers ?? true) && (gates['ContainerCheckpoint'] ?? true),
     runtimeRequestTimeout: secondsOf(flags['runtime-request-timeout']) ?? file.runtimeRequestTimeout ?? 120,
     freeSpaceFloor: bytesOf(flags['checkpoint-free-space'] ?? '100Mi'),
   };
-}
-
-function authorizationOf(flags: FlagValues, file: ConfigurationFile): Settings['authorization'] {
-  const policy = flags['authorization-policy-file'];
-  const mode =
-    flags['authorization-mode'] ??
-    (policy === undefined ? file.authorizationMode : 'Policy') ??
-    'AlwaysAllow';
-  if (mode === 'AlwaysAllow' && policy === undefined) return { mode };
-  if (mode === 'AlwaysAllow') {
-    throw new CodedError(
-      'invalid-argument',
-      '--authorization-policy-file contradicts --authorization-mode=AlwaysAllow',
-    );
-  }
-  if (mode === 'Policy' && policy !== undefined) return { mode, file: resolve(policy) };
-  if (mode === 'Policy') {
-    throw new CodedError('invalid-argument', '--authorization-mode=Policy needs --authorization-policy-file');
-  }
-  throw new CodedError(
-    'invalid-argument',
-    `authorization mode ${mode} is not supported: use AlwaysAllow, or Policy with --authorization-policy-file`,
-  );
 }
 
 function runtimeSocketOf(given: string | undefined, configured: string | undefined): string | undefined {
@@ -132,12 +115,6 @@ function integerOf(text: string | undefined, flag: string, from: number, to: num
     'invalid-argument',
     `${flag} is ${JSON.stringify(text)}, not a number from ${from} to ${to}`,
   );
-}
-
-function booleanOf(text: string | undefined, flag: string): boolean | undefined {
-  if (text === undefined) return undefined;
-  if (text === 'true' || text === 'false') return text === 'true';
-  throw new CodedError('invalid-argument', `${flag} is ${JSON.stringify(text)}, neither true nor false`);
 }
 
 function secondsOf(text: string | undefined): number | undefined {

@@ -2,12 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClient, createRouterTransport, type Transport } from '@connectrpc/connect';
+import type { Send } from '../api/client.ts';
 import { type Authenticator, firstOf } from '../auth/authenticator.ts';
 import { clientCertificate } from '../auth/client-certificate.ts';
 import { type Authorizer, alwaysAllow, localPolicy, parsePolicy } from '../auth/policy.ts';
+import { subjectAccessReviews } from '../auth/subject-access-review.ts';
 import { parseTokenFile, staticTokens, tokenFileLimit } from '../auth/token-file.ts';
+import { tokenReviews } from '../auth/token-review.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 import { ImageService, RuntimeService } from '../gen/cri/v1/api_pb.ts';
+import { kubeconfigSend, readKubeconfig } from '../kube/kubeconfig.ts';
 import { privateDirectory, writeFileAtomic } from '../localfs/atomic-file.ts';
 import { CheckpointsDirectory } from '../localfs/checkpoints-directory.ts';
 import { fileDigest } from '../localfs/file-digest.ts';
@@ -52,8 +56,9 @@ export async function startDaemon(settings: Settings, version: string, log: Log)
   const stopping = new AbortController();
   await makeDirectories(join(settings.rootDirectory, 'stasis'), privateDirectory);
   const access = localAccess();
-  const authentication = await authenticators(settings, log);
-  const authorize = access.authorize(await authorizer(settings, log));
+  const server = await apiServer(settings);
+  const authentication = await authenticators(settings, server, log);
+  const authorize = access.authorize(await authorizer(settings, server, log));
   const runtime = await openRuntime(settings, version, log);
   try {
     const node = await startNode(settings, version, runtime.transport, log, stopping.signal);
@@ -69,12 +74,12 @@ export async function startDaemon(settings: Settings, version: string, log: Log)
       digestOf: (path) => fileDigest(path, stopping.signal),
       routes: (routes) => addStasisRoutes(routes, node.control),
     });
-    const server = await serve(settings, app, log);
-    const { port } = server;
+    const serving = await serve(settings, app, log);
+    const { port } = serving;
     const address = reachable(settings.address);
     const published = await access.publish(settings.rootDirectory, {
       server: `https://${address}:${port}`,
-      certificate: server.certificate,
+      certificate: serving.certificate,
     });
     log('info', 'stasisd is serving', { address: settings.address, port, client: published });
     node.start();
@@ -82,7 +87,7 @@ export async function startDaemon(settings: Settings, version: string, log: Log)
       port,
       async close() {
         authentication.close();
-        await server.close();
+        await serving.close();
         stopping.abort(new CodedError('cancelled', 'stasisd is stopping'));
         await node.close();
         await runtime.close();
@@ -255,11 +260,14 @@ async function serve(settings: Settings, app: ReturnType<typeof createApp>, log:
 
 async function authenticators(
   settings: Settings,
+  server: Send | undefined,
   log: Log,
 ): Promise<{ list: Authenticator[]; close(): void }> {
   const { tokenFile } = settings;
   const list: Authenticator[] = settings.clientCaFile === undefined ? [] : [clientCertificate];
-  if (tokenFile === undefined) return { list, close: () => undefined };
+  const { tokenWebhook } = settings;
+  const reviews = server && tokenWebhook ? [tokenReviews(server, tokenWebhook)] : [];
+  if (tokenFile === undefined) return { list: [...list, ...reviews], close: () => undefined };
   const read = async () => parseTokenFile(await readLimited(tokenFile, 'tokens'), tokenFile);
   let users = await read();
   list.push(staticTokens(() => users));
@@ -271,10 +279,24 @@ async function authenticators(
       })
       .catch((error: unknown) => log('error', `the tokens stay as they were: ${messageOf(error)}`));
   });
-  return { list, close };
+  // What is known on this node is not asked of anybody else.
+  return { list: [...list, ...reviews], close };
 }
 
-async function authorizer({ authorization }: Settings, log: Log): Promise<Authorizer> {
+/** Requests to the API server of the kubeconfig; undefined where nobody is asked. */
+async function apiServer({ kubeconfig }: Settings): Promise<Send | undefined> {
+  return kubeconfig === undefined ? undefined : kubeconfigSend(await readKubeconfig(kubeconfig));
+}
+
+async function authorizer(
+  { authorization }: Settings,
+  server: Send | undefined,
+  log: Log,
+): Promise<Authorizer> {
+  if (authorization.mode === 'Webhook') {
+    if (!server) throw new CodedError('invalid-argument', 'authorization mode Webhook needs --kubeconfig');
+    return subjectAccessReviews(server, authorization);
+  }
   if (authorization.mode === 'AlwaysAllow') {
     log('info', 'everyone who is authenticated may do everything (authorization mode AlwaysAllow)');
     return alwaysAllow;

@@ -57,6 +57,8 @@ const tokens = `good-token,alice,1,"system:masters,dev"
 eve-token,system:serviceaccount:default:eve,2
 `;
 
+const users = parseTokenFile(tokens, 'tokens.csv');
+
 export interface Served {
   server: RunningServer;
   audit: AuditRecord[];
@@ -68,13 +70,13 @@ export async function serve(
   checkpointer: Checkpointer,
   authorize: Authorizer = localPolicy(() => parsePolicy(policy, 'policy.yaml')),
   limits = new RequestLimits(),
+  authenticate = firstOf([clientCertificate, staticTokens(() => users)]),
 ): Promise<Served> {
   const audit: AuditRecord[] = [];
-  const users = parseTokenFile(tokens, 'tokens.csv');
   const app = createApp({
     nodeName: 'node',
     checkpointer,
-    authenticate: firstOf([clientCertificate, staticTokens(() => users)]),
+    authenticate,
     authorize,
     limits,
     metrics: new ServerMetrics(),
