@@ -253,3 +253,16 @@ test('limits of archives: named where they are reached, raised by their flags, r
   assert.match((await stasis(['show', '--max-members=0', crio])).err, /must be a positive whole number/);
   assert.match((await stasis(['completion', 'bash', '--max-members=1'])).err, /unknown flag: --max-members/);
 });
+
+test('verify --needs: what a restore would need, in JSON always', async () => {
+  const { status, out } = await stasis(['verify', '--needs', crio]);
+  assert.equal(status, 0);
+  assert.match(out, /\n {2}a restore needs\n {4}machine: amd64 \(/);
+  const json = await stasis(['verify', '--format', 'json', crio]);
+  const [verdict] = JSON.parse(json.out);
+  assert.deepEqual(verdict.needs[0], {
+    kind: 'machine',
+    what: 'amd64',
+    reason: 'registers and code are those of this machine',
+  });
+});

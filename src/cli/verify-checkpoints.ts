@@ -1,14 +1,17 @@
 import { printGoJson } from '../bytes/go-json.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { readDump } from '../checkpoint/dump-json.ts';
 import { readIdentity } from '../checkpoint/identity.ts';
-import { memberFolders } from '../checkpoint/layout.ts';
+import { archiveKind, memberFolders, memberNames } from '../checkpoint/layout.ts';
 import { validateMembers } from '../checkpoint/validate.ts';
+import { validateSpec } from '../checkpoint/validate-spec.ts';
 import { verifyDigests } from '../checkpoint/verify-digests.ts';
 import { kindOfFile } from '../criu/magic.ts';
 import { isCoded } from '../errors/coded-error.ts';
 import { imagesOf } from '../inspect/images.ts';
 import { Problems } from '../inspect/problems.ts';
 import { listProcesses } from '../inspect/process-tree.ts';
+import { type Need, restoreNeeds } from '../inspect/restore-needs.ts';
 import { sha256 } from '../localfs/sha256.ts';
 import type { Console } from './console.ts';
 import { openCheckpoint } from './open.ts';
@@ -21,7 +24,7 @@ import { errorText } from './report-error.ts';
 interface Finding {
   severity: 'error' | 'warning';
   /** Which check found it. */
-  check: 'members' | 'identity' | 'digests' | 'images' | 'archive';
+  check: 'members' | 'specification' | 'identity' | 'digests' | 'images' | 'archive';
   /** What it is about. */
   about: string;
   detail: string;
@@ -35,25 +38,28 @@ interface Verdict {
   /** Whether digests from capture were there to compare with. */
   digests: boolean;
   findings: Finding[];
+  /** What a restore would need. */
+  needs: Need[];
 }
 
 /** Checks each checkpoint and prints what was found. @returns 1 when there was an error. */
 export async function verifyCheckpoints(
   paths: readonly string[],
-  format: 'text' | 'json',
+  { format, needs }: { format: 'text' | 'json'; needs: boolean },
   console: Console,
 ): Promise<number> {
   const verdicts: Verdict[] = [];
   for (const path of paths) {
     const verdict = await verdictOf(path, console);
     verdicts.push(verdict);
-    if (format === 'text') console.out.write(verdictText(verdict));
+    if (format === 'text') console.out.write(verdictText(verdict) + (needs ? needsText(verdict) : ''));
   }
   if (format === 'json') {
     const nodes = verdicts.map((verdict) => ({
       ...verdict,
       ok: errorsIn(verdict) === 0,
       findings: verdict.findings.map((finding) => ({ ...finding })),
+      needs: verdict.needs.map((need) => ({ ...need })),
     }));
     console.out.write(`${printGoJson(nodes, '  ')}\n`);
   }
@@ -61,7 +67,7 @@ export async function verifyCheckpoints(
 }
 
 async function verdictOf(path: string, console: Console): Promise<Verdict> {
-  const verdict: Verdict = { path, members: 0, bytes: 0, digests: false, findings: [] };
+  const verdict: Verdict = { path, members: 0, bytes: 0, digests: false, findings: [], needs: [] };
   const progress = new Progress(console.err, 'verifying');
   try {
     const checkpoint = await openCheckpoint(path, { limits: console.limits, signal: console.signal });
@@ -102,12 +108,21 @@ async function judge(
   }
   const found = new Problems();
   await found.attempt('config.dump and spec.dump', () => readIdentity(checkpoint, signal));
+  await found.attempt('spec.dump', async () => {
+    for (const problem of validateSpec(await readDump(checkpoint, memberNames.specDump, signal))) {
+      verdict.findings.push({ ...problem, check: 'specification' });
+    }
+  });
   const identity = found.list.splice(0);
   await readImages(
     checkpoint,
     files.map(({ name }) => name),
     found,
   );
+  if (archiveKind((name) => files.some((file) => file.name === name)) === 'container') {
+    // What cannot be read has been found by the checks above.
+    verdict.needs = await restoreNeeds(checkpoint, await imagesOf(checkpoint), new Problems());
+  }
   for (const { about, message } of identity) {
     verdict.findings.push({ severity: 'error', check: 'identity', about, detail: message });
   }
@@ -140,6 +155,13 @@ function verdictText({ path, members, bytes, digests, findings }: Verdict): stri
   );
   const word = errors > 0 ? 'BAD' : 'ok';
   return `${printable(path)}: ${word} (${members} members, ${byteText(bytes)}, ${compared})\n${lines.join('')}`;
+}
+
+function needsText({ needs }: Verdict): string {
+  const lines = needs.map(
+    ({ kind, what, reason }) => `    ${kind}: ${printable(what)} (${printable(reason)})\n`,
+  );
+  return lines.length > 0 ? `  a restore needs\n${lines.join('')}` : '';
 }
 
 function errorsIn({ findings }: Verdict): number {

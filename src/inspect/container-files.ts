@@ -101,7 +101,7 @@ export async function bindMounts(checkpoint: Checkpoint): Promise<BindMount[]> {
     return {
       source: String(mount['source'] ?? ''),
       destination: String(mount['destination'] ?? ''),
-      isFile: mount['is_file'] === true,
+      isFile: mount['file_type'] === 'file',
       permissions: typeof mount['permissions'] === 'number' ? mount['permissions'] : 0,
     };
   });

@@ -5,15 +5,26 @@ export const verify = defineCommand({
   operands: 'CHECKPOINT...',
   short: 'Check that checkpoints are complete, unaltered and sane',
   long: `Check that checkpoints are complete, unaltered and sane: names and links that could do harm, members that are
-missing, digests recorded at capture, and that every image of CRIU's can be read. Ends with status 1 when there
-is an error; warnings do not count.`,
-  examples: ['verify checkpoint.tar', 'verify --format json /var/lib/kubelet/checkpoints/*.tar'],
-  flags: { format: { kind: 'enum', values: ['text', 'json'], usage: 'How to print: text or json' } },
+missing, digests recorded at capture, that every image of CRIU's can be read, and what in the specification reaches out
+of the container. --needs (and JSON always) lists what a restore would need, with the reason: the kind of machine and processor, kernel
+and CRIU, the image, mounts, devices, namespaces and options.
+
+Ends with status 0 when all is well, warnings included, 1 when there is an error in a checkpoint or it cannot be
+read, 2 when the command line is wrong.`,
+  examples: [
+    'verify checkpoint.tar',
+    'verify --needs checkpoint.tar',
+    'verify --format json /var/lib/kubelet/checkpoints/*.tar',
+  ],
+  flags: {
+    format: { kind: 'enum', values: ['text', 'json'], usage: 'How to print: text or json' },
+    needs: { kind: 'bool', usage: 'List what a restore would need' },
+  },
   args: { min: 1 },
   complete: 'files',
   readsArchives: true,
   async run({ flags, args, console }) {
     const { verifyCheckpoints } = await import('../verify-checkpoints.ts');
-    return verifyCheckpoints(args, flags.format, console);
+    return verifyCheckpoints(args, flags, console);
   },
 });
