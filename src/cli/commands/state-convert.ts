@@ -8,7 +8,8 @@ export const stateConvert = defineCommand({
   operands: '[PATH...]',
   short: 'Convert state files for another Kubernetes version, up or down',
   long: `Convert state files into what the kubelet of another Kubernetes version writes, and report what its format
-cannot hold. The old files stay beside the new ones. Without --write only the plan is printed.
+cannot hold. CPU manager files of Kubernetes 1.17 and before name containers by their ids: who they are comes from
+the node's container runtime, or from --container. The old files stay beside the new ones. Without --write only the plan is printed.
 
 Exit status: 0 all files fit or were converted, 1 some cannot be, 2 wrong usage.`,
   examples: [
@@ -20,6 +21,10 @@ Exit status: 0 all files fit or were converted, 1 some cannot be, 2 wrong usage.
     ...targetFlags,
     ...writeFlags,
     to: { kind: 'string', usage: 'Kubernetes `version` to convert for, like 1.31 (required)' },
+    container: {
+      kind: 'stringArray',
+      usage: 'whose `ID=POD-UID/NAME` a container id is, for files up to 1.17; may be given again',
+    },
     stdout: { kind: 'bool', usage: 'write the one converted file to standard output' },
   },
   args: {},
@@ -29,14 +34,22 @@ Exit status: 0 all files fit or were converted, 1 some cannot be, 2 wrong usage.
     const minor = parseMinor(flags.to);
     const { examine } = await import('../state/examine.ts');
     const { planConversion } = await import('../state/plan-conversion.ts');
+    const { knownContainers, needsContainerIds } = await import('../state/container-ids.ts');
     const { targets } = targetsOf(flags, args);
     const options = await examineOptions(flags, false);
     const write = mayWrite(flags, given);
     if (write) await refuseUnderKubelet(flags['root-dir'], flags.force);
     const files = (await Promise.all(targets.map((target) => examine(target, options)))).flat();
+    const known = needsContainerIds(files, minor)
+      ? await knownContainers(flags, flags.container)
+      : { facts: {}, missing: undefined };
+    if (known.missing) console.err.write(`${printable(known.missing)}\n`);
     const plans = files
       .filter((each) => each.report.kind !== 'plain-json')
-      .map((each) => ({ plan: planConversion(each, minor, options.gates), bytes: each.content?.bytes }));
+      .map((each) => ({
+        plan: planConversion(each, minor, options.gates, known.facts),
+        bytes: each.content?.bytes,
+      }));
     if (flags.stdout) {
       if (plans.length !== 1) throw new UsageError(`--stdout takes one file, not ${plans.length}`);
       const only = plans[0];

@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path';
-import { encodeAs } from '../../checkpointmanager/define.ts';
+import { encodeAs, type MigrationFacts } from '../../checkpointmanager/define.ts';
 import { isCoded } from '../../errors/coded-error.ts';
 import { podAllocationKind, podStatusKind } from '../../kubeletstate/allocation.ts';
 import { inspectState, judge, type StateKind, within, writtenBy } from '../../kubeletstate/state-kind.ts';
@@ -19,11 +19,12 @@ export interface Conversion {
   problem: string | undefined;
 }
 
-/** What a kubelet of `minor` needs the file to be. Nothing is written. */
+/** What a kubelet of `minor` needs the file to be; `facts` for those that name containers by id. Nothing is written. */
 export function planConversion(
   { file, kind, seen, report, content }: Examined,
   minor: number,
   gates: ReadonlySet<string>,
+  facts: MigrationFacts = {},
 ): Conversion {
   const plan = {
     path: file.path,
@@ -47,7 +48,7 @@ export function planConversion(
   // A format that the target takes but would lose from is converted too, so that the loss is said.
   if (!moved && to === seen.version && accepted) return done();
   try {
-    const migrated = kind.definition.migrate(seen.value, seen.version, to);
+    const migrated = kind.definition.migrate(seen.value, seen.version, to, facts);
     plan.lost.push(...migrated.lost);
     return done(undefined, encodeAs(kind.definition.version(to), migrated.value));
   } catch (error) {

@@ -3,9 +3,12 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { containerdWithLoad } from '../../../test/engines/loaded-containerd.ts';
+import { needsRuntime } from '../../../test/runtime.ts';
 import { encodeAs } from '../../checkpointmanager/define.ts';
 import { cpuManager } from '../../kubeletstate/cpu-manager.ts';
 import { FileStore } from '../../localfs/file-store.ts';
+import { listGenerations } from '../../localfs/generations.ts';
 import { capturedConsole } from '../captured-console.ts';
 import { commands } from '../commands.ts';
 import { run } from '../run.ts';
@@ -204,6 +207,88 @@ describe('state convert and preflight', () => {
       }
     }
     assert.ok(converted > 60, `${converted}`);
+  });
+});
+
+describe('state convert between files that name containers by id and by name', () => {
+  const older = (entries: [string, string][]) =>
+    encodeAs(cpuManager.version('v1'), {
+      PolicyName: 'static',
+      DefaultCPUSet: '0-1',
+      Entries: new Map(entries),
+      Checksum: 0n,
+    });
+
+  it('takes --container for who they are, in both directions', async () => {
+    const path = await put('cpu_manager_state', older([['0123abcd', '2-3']]));
+    const who = ['--offline', '--container', '0123abcd=uid-1/app', '--stdout'];
+    const up = await stasis('convert', '--to', '1.30', ...who, path);
+    assert.deepEqual([up.status, up.err], [0, '']);
+    assert.equal(up.out, new TextDecoder().decode(static2('0-1', [['uid-1', [['app', '2-3']]]])));
+    const newer = await put('new/cpu_manager_state', up.out);
+    const down = await stasis('convert', '--to', '1.17', ...who, newer);
+    assert.deepEqual(down, { status: 0, out: await readFile(path, 'utf8'), err: '' });
+    const wrong = await stasis('convert', '--to', '1.17', '--container', 'uid-1/app', newer);
+    assert.match(wrong.err, /--container "uid-1\/app" is not of the form ID=POD-UID\/NAME/);
+  });
+
+  it('says that nothing is known of them, and what is lost', async () => {
+    const path = await put('cpu_manager_state', older([['0123abcd', '2-3']]));
+    const up = await stasis('convert', '--to', '1.30', '--offline', path);
+    assert.equal(up.status, 1);
+    assert.match(up.err, /^with --offline no container runtime is asked, .* --container ID=POD-UID\/NAME\n$/);
+    assert.match(up.out, /containerID '0123abcd' not found/);
+    const newer = await put('new/cpu_manager_state', static2('0-1', [['uid-1', [['app', '2-3']]]]));
+    const down = await stasis('convert', '--to', '1.17', '--offline', newer);
+    assert.match(down.out, /lost: uid-1\/app: CPUs 2-3 \(its container id is not known\)/);
+  });
+
+  it('asks containerd who they are', needsRuntime, async (t) => {
+    const ctd = await containerdWithLoad(t);
+    const { id } = await ctd.run('web', 'crun', ['memory', '1']);
+    const path = await put('cpu_manager_state', older([[id, '2-3']]));
+    await put('config.yaml', `containerRuntimeEndpoint: unix://${ctd.containerd.socket}\n`);
+    const told = ['--root-dir', root, '--stdout'];
+    const up = await stasis('convert', '--to', '1.30', ...told, path);
+    assert.equal(up.out, new TextDecoder().decode(static2('0-1', [['uid-web', [['c', '2-3']]]])));
+    const newer = await put('new/cpu_manager_state', up.out);
+    const endpoint = ['--runtime-endpoint', ctd.containerd.socket, '--stdout'];
+    const down = await stasis('convert', '--to', '1.17', ...endpoint, newer);
+    assert.equal(down.out, await readFile(path, 'utf8'));
+  });
+});
+
+describe('state watch', () => {
+  it('prints a line at first and for each change, keeps good states, and ends at the signal', async () => {
+    const path = await put('cpu_manager_state', static2('0-3', []));
+    const stop = new AbortController();
+    const options = { facts: {}, gates: new Set<string>(), onNode: false };
+    const { watchState } = await import('./watch-state.ts');
+    const { writeFileAtomic } = await import('../../localfs/atomic-file.ts');
+    const next: (() => Promise<unknown>)[] = [
+      () => writeFileAtomic(path, static2('0-5', [])),
+      () => writeFileAtomic(path, new TextEncoder().encode('{"policyName":"st')),
+      () => rm(path),
+    ];
+    const seen: unknown[] = [];
+    for await (const { examined, removed } of watchState(root, options, { keep: 5, signal: stop.signal })) {
+      seen.push([examined.report.kind, examined.report.valid, removed]);
+      const act = next.shift();
+      if (act) await act();
+      else stop.abort();
+    }
+    assert.deepEqual(seen, [
+      ['cpu-manager', true, false],
+      ['cpu-manager', true, false],
+      ['cpu-manager', false, false],
+      ['cpu-manager', false, true],
+    ]);
+    const kept = await listGenerations(root, 'cpu_manager_state');
+    const texts = await Promise.all(kept.map((each) => readFile(each.path, 'utf8')));
+    assert.deepEqual(
+      texts.map((text) => /"defaultCpuSet":"([^"]*)"/.exec(text)?.[1]),
+      ['0-5', '0-3'],
+    );
   });
 });
 
