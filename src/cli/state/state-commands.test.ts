@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -317,6 +317,30 @@ describe('state reset', () => {
     await put('cpu_manager_state', static2('0-3', []));
     await utimes(path, 1, 1);
     assert.equal((await stasis(...words)).out, 'Nothing has to be reset.\n');
+  });
+});
+
+describe('resetReason', () => {
+  it('is given once for each boot, and only for what was written before it', async () => {
+    const path = await put('cpu_manager_state', static2('0-3', []));
+    const written = (await stat(path)).mtimeMs;
+    const { examine } = await import('./examine.ts');
+    const { recordBoot, resetReason } = await import('./reset-reason.ts');
+    const files = await examine(path, { facts: {}, gates: new Set(), onNode: false });
+    const file = files[0];
+    assert.ok(file);
+    const first = { bootId: 'one', bootTime: written + 1000 };
+    const afterReboot = true;
+    assert.match((await resetReason(file, first, { afterReboot })) ?? '', /before the machine was booted/);
+    assert.equal(await resetReason(file, first, { afterReboot: false }), undefined);
+    assert.equal(await resetReason(file, { ...first, bootTime: written - 1000 }, { afterReboot }), undefined);
+    assert.equal(await resetReason(file, { bootTime: written + 1000 }, { afterReboot }), undefined);
+    await recordBoot(files, first);
+    assert.equal(await resetReason(file, first, { afterReboot }), undefined);
+    assert.ok(
+      await resetReason(file, { ...first, bootId: 'two' }, { afterReboot }),
+      'of the next boot again',
+    );
   });
 });
 
