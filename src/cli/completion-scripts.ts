@@ -105,7 +105,7 @@ fi
 const fish = String.raw`# fish completion for PROGRAM
 function __PROGRAM_ask
     set -l words (commandline -opc)
-    set -l current (commandline -ct | string collect --allow-empty)
+    set -l current (commandline -ct)
     $words[1] REQUEST $words[2..-1] "$current" 2>/dev/null
 end
 function __PROGRAM_wants_files
