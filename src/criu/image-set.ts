@@ -62,12 +62,17 @@ export class ImageSet {
    * @throws CodedError `corrupt` when the file holds messages of another type.
    */
   async messages<T>(name: string, type: MessageType<T>): Promise<T[]> {
+    return (await this.entries(name, type)).map((entry) => entry.message as T);
+  }
+
+  /** The same with what follows each message. @throws CodedError `corrupt` as there */
+  async entries<T>(name: string, type: MessageType<T>): Promise<Image['entries']> {
     const image = await this.image(name);
     if (!image) return [];
     if (image.kind.message !== type) {
       throw new CodedError('corrupt', `${name} is not what its name says: it holds ${image.kind.name}`);
     }
-    return image.entries.map((entry) => entry.message as T);
+    return image.entries;
   }
 
   /** The first message of a file, or undefined where there is no such file or nothing in it. */

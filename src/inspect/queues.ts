@@ -3,11 +3,11 @@ import type { Extra } from '../criu/payload.ts';
 import {
   type GhostChunkEntry,
   GhostFileEntry,
-  type PipeDataEntry,
+  PipeDataEntry,
   RemapFilePathEntry,
   RemapType,
 } from '../gen/criu/files.ts';
-import type { SkPacketEntry, TcpStreamEntry } from '../gen/criu/sockets.ts';
+import { SkPacketEntry, TcpStreamEntry } from '../gen/criu/sockets.ts';
 
 /** Bytes that wait to be read, with what travels along. */
 export interface Packet {
@@ -29,7 +29,7 @@ export async function pipeQueues(
   name: 'pipes-data.img' | 'fifo-data.img',
 ): Promise<Map<number, PipeQueue>> {
   const queues = new Map<number, PipeQueue>();
-  for (const { message, extra } of (await images.image(name))?.entries ?? []) {
+  for (const { message, extra } of await images.entries(name, PipeDataEntry)) {
     const { pipe_id, size } = message as PipeDataEntry;
     queues.set(pipe_id, { bytes: bytesOf(extra), ...(size !== undefined && { capacity: size }) });
   }
@@ -39,7 +39,7 @@ export async function pipeQueues(
 /** Undelivered packets by the id of the file of the socket that is to get them. @throws CodedError `corrupt` */
 export async function socketQueues(images: ImageSet): Promise<Map<number, Packet[]>> {
   const queues = new Map<number, Packet[]>();
-  for (const { message, extra } of (await images.image('sk-queues.img'))?.entries ?? []) {
+  for (const { message, extra } of await images.entries('sk-queues.img', SkPacketEntry)) {
     const { id_for, scm } = message as SkPacketEntry;
     const list = queues.get(id_for) ?? [];
     list.push({ bytes: bytesOf(extra), files: scm.flatMap(({ rights }) => rights) });
@@ -75,7 +75,7 @@ export interface TcpStream {
 
 /** The connection of the socket with this inode, or undefined where it has none. @throws CodedError `corrupt` */
 export async function tcpStream(images: ImageSet, inode: number): Promise<TcpStream | undefined> {
-  const entry = (await images.image(`tcp-stream-${inode.toString(16)}.img`))?.entries[0];
+  const [entry] = await images.entries(`tcp-stream-${inode.toString(16)}.img`, TcpStreamEntry);
   if (entry?.extra?.kind !== 'tcp') return undefined;
   const stream = entry.message as TcpStreamEntry;
   const { rcv_wscale, snd_wnd, rcv_wnd, timestamp } = stream;

@@ -1,12 +1,7 @@
 import type { ImageSet } from '../criu/image-set.ts';
 import { Memory } from '../criu/pages.ts';
 import { MemfdInodeEntry } from '../gen/criu/files.ts';
-import {
-  type IpcDescEntry,
-  type IpcMsgEntry,
-  type IpcSemEntry,
-  IpcShmEntry,
-} from '../gen/criu/namespaces.ts';
+import { type IpcDescEntry, IpcMsgEntry, IpcSemEntry, IpcShmEntry } from '../gen/criu/namespaces.ts';
 import { bitNames, sealBits } from './linux-names.ts';
 import { numbered } from './mounts.ts';
 
@@ -100,7 +95,7 @@ export interface SystemV {
 export async function systemV(images: ImageSet): Promise<SystemV> {
   const messageQueues: MessageQueue[] = [];
   for (const { name } of await numbered(images, 'ipcns-msg-')) {
-    for (const { message, extra } of (await images.image(name))?.entries ?? []) {
+    for (const { message, extra } of await images.entries(name, IpcMsgEntry)) {
       const { desc, qbytes } = message as IpcMsgEntry;
       const queued = extra?.kind === 'messages' ? extra.messages : [];
       const messages = queued.map((one) => ({ type: Number(one.message.mtype), bytes: one.data }));
@@ -109,7 +104,7 @@ export async function systemV(images: ImageSet): Promise<SystemV> {
   }
   const semaphores: SemaphoreSet[] = [];
   for (const { name } of await numbered(images, 'ipcns-sem-')) {
-    for (const { message, extra } of (await images.image(name))?.entries ?? []) {
+    for (const { message, extra } of await images.entries(name, IpcSemEntry)) {
       const values = extra?.kind === 'semaphores' ? extra.values : [];
       semaphores.push({ ...objectOf((message as IpcSemEntry).desc), values });
     }
