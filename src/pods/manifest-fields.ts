@@ -1,0 +1,126 @@
+import { parseQuantity } from './quantity.ts';
+import {
+  type Field,
+  flag,
+  integer,
+  listOf,
+  mapOf,
+  matching,
+  meaningless,
+  object,
+  oneOf,
+  text,
+} from './schema.ts';
+
+const label = matching(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 63, 'a DNS label');
+const subdomain = matching(
+  /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/,
+  253,
+  'a DNS subdomain',
+);
+const uid = matching(/^[a-zA-Z0-9][-a-zA-Z0-9]*$/, 128, 'a uid');
+const absolute = matching(/^\/(?!.*(^|\/)\.\.(\/|$))[^\0]*$/, 4096, 'an absolute path without ".."');
+const relative = matching(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]*$/, 4096, 'a relative path without ".."');
+const quantity: Field<string> = (value, path, reading) => {
+  const written = typeof value === 'number' ? String(value) : value;
+  if (typeof written === 'string' && parseQuantity(written) !== undefined) return written;
+  return reading.refuse(path, 'is not a quantity such as 250m or 64Mi');
+};
+const id = integer(0, 2 ** 31 - 1);
+const port = integer(1, 65535);
+
+const amounts = object({ cpu: quantity, memory: quantity });
+
+const container = object(
+  {
+    name: label,
+    image: text,
+    // Images are local; there is nothing to pull from. Always cannot be promised.
+    imagePullPolicy: oneOf('IfNotPresent', 'Never'),
+    command: listOf(text),
+    args: listOf(text),
+    env: listOf(object({ name: text, value: text }, ['name'])),
+    workingDir: text,
+    volumeMounts: listOf(
+      object({ name: label, mountPath: absolute, readOnly: flag, subPath: relative }, ['name', 'mountPath']),
+    ),
+    resources: object({ limits: amounts, requests: amounts }),
+    securityContext: object({
+      runAsUser: id,
+      runAsGroup: id,
+      privileged: flag,
+      readOnlyRootFilesystem: flag,
+      allowPrivilegeEscalation: flag,
+      capabilities: object({ add: listOf(text), drop: listOf(text) }),
+    }),
+    // Kept in the sandbox's description; nothing is forwarded, a pod's ports are reached at its own address.
+    ports: listOf(
+      object(
+        {
+          containerPort: port,
+          hostPort: port,
+          hostIP: text,
+          protocol: oneOf('TCP', 'UDP', 'SCTP'),
+          name: text,
+        },
+        ['containerPort'],
+      ),
+    ),
+    terminationMessagePath: absolute,
+    terminationMessagePolicy: oneOf('File', 'FallbackToLogsOnError'),
+    stdin: flag,
+    tty: flag,
+  },
+  ['name', 'image'],
+);
+
+const volume = object(
+  {
+    name: label,
+    hostPath: object(
+      { path: absolute, type: oneOf('', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate') },
+      ['path'],
+    ),
+    emptyDir: object({ medium: oneOf('') }),
+  },
+  ['name'],
+);
+
+/** Every field of a pod that is taken; those that are not named are refused. */
+export const podFields = object(
+  {
+    apiVersion: oneOf('v1'),
+    kind: oneOf('Pod'),
+    metadata: object(
+      { name: subdomain, namespace: label, uid, labels: mapOf(text), annotations: mapOf(text) },
+      ['name'],
+    ),
+    spec: object(
+      {
+        containers: listOf(container, 100),
+        initContainers: listOf(container, 100),
+        volumes: listOf(volume, 1000),
+        hostNetwork: flag,
+        hostPID: flag,
+        hostIPC: flag,
+        shareProcessNamespace: flag,
+        hostname: label,
+        restartPolicy: oneOf('Always', 'OnFailure', 'Never'),
+        terminationGracePeriodSeconds: integer(0, 86_400 * 365),
+        securityContext: object({ runAsUser: id, runAsGroup: id, supplementalGroups: listOf(id) }),
+        // The pod is on this node already, there is no API server to give it a token, and no services.
+        nodeName: meaningless(),
+        enableServiceLinks: oneOfFlags(false),
+        automountServiceAccountToken: oneOfFlags(false),
+      },
+      ['containers'],
+    ),
+    status: object({}),
+  },
+  ['apiVersion', 'kind', 'metadata', 'spec'],
+);
+
+function oneOfFlags(known: boolean): Field<never> {
+  return (value, path, reading) =>
+    value === known ? undefined : reading.refuse(path, `is ${String(value)}, known here: ${known}`);
+}
