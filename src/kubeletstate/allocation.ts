@@ -60,7 +60,13 @@ export type AllocationState = ValueOf<typeof data135>;
 export const podAllocation = defineCheckpoint({
   name: 'pod-allocation',
   versions: [
-    version({ version: '1.27', type: file127, checksum: wholeStruct(file127), encoding: oldEscapes }),
+    version({
+      version: '1.27',
+      type: file127,
+      initial: () => ({ AllocationEntries: new Map(), ResizeStatusEntries: new Map(), Checksum: 0n }),
+      checksum: wholeStruct(file127),
+      encoding: oldEscapes,
+    }),
     versionInText({
       version: '1.32',
       type: file132,

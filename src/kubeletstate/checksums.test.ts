@@ -3,12 +3,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { utf8 } from '../bytes/text.ts';
-import { see } from '../checkpointmanager/define.ts';
+import { fnv32a } from '../checkpointmanager/checksum.ts';
+import { encodeAs, see } from '../checkpointmanager/define.ts';
 import { CorruptCheckpointError } from '../checkpointmanager/errors.ts';
 import { podAllocation } from './allocation.ts';
-import { cpuManagerKind } from './cpu-manager.ts';
-import { criDockerd, dockershim } from './dockershim.ts';
+import { cpuManager, cpuManagerKind } from './cpu-manager.ts';
+import { criDockerd, dockershim, dockershimKind } from './dockershim.ts';
 import { stateKinds } from './known-files.ts';
+import { memoryManagerKind } from './memory-manager.ts';
 import { acceptedBy, formatMinors, inspectState, judge, podLevelGate, type StateKind } from './state-kind.ts';
 
 const fixtures = join(import.meta.dirname, '../../fixtures/kubelet-state');
@@ -116,7 +118,75 @@ describe('acceptedBy', () => {
   });
 });
 
+describe('dockershim', () => {
+  const file = utf8(
+    '{"version":"v1","name":"n","namespace":"ns","data":{"port_mappings":[{"host_port":1}]},"checksum":1}',
+  );
+  const text = (name: string): string | undefined => {
+    const version = dockershim.version(name);
+    return version.checksum.text?.(see(version, file).file);
+  };
+
+  it('hashes the host address of a port since 1.20.3, and not before', () => {
+    const mapping =
+      '(dockershim.CheckpointData){PortMappings:([]*dockershim.PortMapping)[<*>{Protocol:(*dockershim.Protocol)<nil> ' +
+      'ContainerPort:(*int32)<nil> HostPort:(*int32)1';
+    assert.equal(text('1.11'), `${mapping}}] HostNetwork:(bool)false}`);
+    assert.equal(text('1.20.3'), `${mapping} HostIP:(string)}] HostNetwork:(bool)false}`);
+    const minors = (name: string): string => {
+      const value = see(dockershim.version(name), file).value;
+      return formatMinors(
+        acceptedBy(dockershimKind, inspectState(dockershimKind, encodeAs(dockershim.version(name), value))),
+      );
+    };
+    assert.equal(minors('1.11'), '1.11–1.20');
+    assert.equal(minors('1.20.3'), '1.20–1.23');
+  });
+});
+
+describe('memoryManager', () => {
+  it('is taken by 1.36 also under the name of its own type, as long as the gate is off', () => {
+    const own =
+      '(*state.MemoryManagerCheckpointV1){PolicyName:(string)None MachineState:(state.NUMANodeMap)map[] ' +
+      'Entries:(state.ContainerMemoryAssignments)map[] Checksum:(checksum.Checksum)0}';
+    const file = utf8(`{"policyName":"None","machineState":{},"checksum":${fnv32a(utf8(own))}}`);
+    const seen = inspectState(memoryManagerKind, file);
+    assert.equal(formatMinors(acceptedBy(memoryManagerKind, seen)), '1.36');
+    assert.equal(formatMinors(acceptedBy(memoryManagerKind, seen, new Set([podLevelGate]))), 'none');
+  });
+});
+
+describe('cpuManager v3', () => {
+  it('leaves out the CPUs of a pod that has none, and reads them as an empty set', () => {
+    const version = cpuManager.version('v3');
+    const file = utf8('{"policyName":"static","defaultCpuSet":"0","podEntries":{"p":{}},"checksum":0}');
+    const seen = see(version, file);
+    assert.match(
+      version.checksum.text?.(seen.file) ?? '',
+      /map\[p:\{CPUSet:\(cpuset\.CPUSet\)\{elems:\(map\[int\]struct \{\}\)map\[\]\}\}\]/,
+    );
+    assert.match(Buffer.from(encodeAs(version, seen.value)).toString(), /"podEntries":\{"p":\{\}\}/);
+  });
+
+  it('words CPUs that cannot be read as the kubelet does', () => {
+    const file = utf8('{"podEntries":{"p":{"cpuSet":"x"}}}');
+    assert.match(
+      see(cpuManager.version('v3'), file).error?.message ?? '',
+      /^failed to parse cpuset: strconv\.Atoi/,
+    );
+  });
+});
+
 describe('podAllocation 1.27', () => {
+  it('hashes what is not in the file as the empty maps that the kubelet makes before it reads', () => {
+    const version = podAllocation.version('1.27');
+    assert.equal(
+      version.checksum.text?.(see(version, utf8('{"checksum":1}')).file),
+      '(*state.PodResourceAllocationCheckpoint){AllocationEntries:(map[string]map[string]v1.ResourceList)map[] ' +
+        'ResizeStatusEntries:(map[string]v1.PodResizeStatus)map[] Checksum:(checksum.Checksum)0}',
+    );
+  });
+
   it('hashes the fields of a quantity, as its issue describes', () => {
     const version = podAllocation.version('1.27');
     const file = utf8(

@@ -2,10 +2,20 @@ import { utf8 } from '../bytes/text.ts';
 import { checksumType, fnv32a } from '../checkpointmanager/checksum.ts';
 import { wholeStruct } from '../checkpointmanager/checksum-rule.ts';
 import { defineCheckpoint, version } from '../checkpointmanager/define.ts';
+import { decodeJsonText } from '../checkpointmanager/go-json.ts';
+import { encodeJsonText } from '../checkpointmanager/go-json-encode.ts';
 import { goSyntax } from '../checkpointmanager/go-syntax.ts';
 import { map, named, pointer, string, struct, tag, type ValueOf } from '../checkpointmanager/go-type.ts';
-import { CodedError } from '../errors/coded-error.ts';
-import { cpuSetType } from './cpuset.ts';
+import { CodedError, messageOf } from '../errors/coded-error.ts';
+import {
+  type CpuSet,
+  cpuSetType,
+  cpusOf,
+  formatCpuSet,
+  type GoCpuSet,
+  goCpuSet,
+  parseCpuSet,
+} from './cpuset.ts';
 import { newestMinor, oldEscapes, podLevelGate, type Reader, type StateKind } from './state-kind.ts';
 
 const sum = tag('checksum', checksumType);
@@ -22,11 +32,23 @@ const fileV2 = struct('state.CPUManagerCheckpointV2', {
   Entries: tag('entries', byContainer, 'omitempty'),
   Checksum: sum,
 });
-const podAssignment = struct('state.PodCPUAssignment', { CPUSet: tag('cpuSet', cpuSetType) });
+/** What a pod entry is in JSON: its CPUs as a list, left out where there are none. */
+const podEntryInJson = struct('state.podEntryJSON', { CPUSet: tag('cpuSet', string, 'omitempty') });
+const podEntry = struct(
+  'state.PodEntry',
+  { CPUSet: cpuSetType },
+  {
+    decode: (token) => ({ CPUSet: goCpuSet(parsePodCpus(decodeJsonText(podEntryInJson, token).CPUSet)) }),
+    encode: (value) => {
+      const { CPUSet } = value as { CPUSet: GoCpuSet };
+      return encodeJsonText(podEntryInJson, { CPUSet: formatCpuSet(cpusOf(CPUSet)) });
+    },
+  },
+);
 const fileV3 = struct('state.CPUManagerCheckpoint', {
   ...policy,
   Entries: tag('entries', byContainer, 'omitempty'),
-  PodEntries: tag('podEntries', named('state.PodCPUAssignments', map(string, podAssignment)), 'omitempty'),
+  PodEntries: tag('podEntries', named('state.PodCPUAssignments', map(string, podEntry)), 'omitempty'),
   Checksum: sum,
 });
 
@@ -98,6 +120,14 @@ export const cpuManager = defineCheckpoint({
     }),
   ],
 });
+
+function parsePodCpus(text: string): CpuSet {
+  try {
+    return parseCpuSet(text);
+  } catch (error) {
+    throw new CodedError('corrupt', `failed to parse cpuset: ${messageOf(error)}`, { cause: error });
+  }
+}
 
 function unknownContainer(id: string): CodedError {
   return new CodedError('failed-precondition', `containerID '${id}' not found in initial containers list`, {

@@ -1,6 +1,5 @@
 import { quoted } from '../checkpointmanager/errors.ts';
-import { goString } from '../checkpointmanager/go-json-encode.ts';
-import { type GoJson, type GoType, int, map, struct } from '../checkpointmanager/go-type.ts';
+import { type GoType, int, map, struct } from '../checkpointmanager/go-type.ts';
 import { CodedError } from '../errors/coded-error.ts';
 
 /** CPU numbers, ascending, each once. */
@@ -60,21 +59,10 @@ export interface GoCpuSet {
   elems: Map<bigint, Record<string, never>> | null;
 }
 
-const json: GoJson = {
-  decode(token, existing) {
-    if (token === 'null') return existing;
-    const cpus = parseCpuSet(token.startsWith('"') ? (JSON.parse(token) as string) : token);
-    return { elems: new Map(cpus.map((cpu) => [BigInt(cpu), {}])) };
-  },
-  encode: (value) => goString(formatCpuSet(cpusOf(value as GoCpuSet))),
-};
-
-/** Go's `cpuset.CPUSet` as a field: printed as the map that it is, a list in JSON. */
-export const cpuSetType: GoType<GoCpuSet> = struct(
-  'cpuset.CPUSet',
-  { elems: map(int, struct('struct {}', {})) },
-  json,
-) as GoType<GoCpuSet>;
+/** Go's `cpuset.CPUSet`, printed as the map that it is. It has no JSON of its own. */
+export const cpuSetType: GoType<GoCpuSet> = struct('cpuset.CPUSet', {
+  elems: map(int, struct('struct {}', {})),
+}) as GoType<GoCpuSet>;
 
 export function cpusOf(set: GoCpuSet): CpuSet {
   return [...(set.elems?.keys() ?? [])].map(Number).sort((a, b) => a - b);

@@ -38,6 +38,11 @@ function sandboxTypes(outer: string, inner: string) {
       Data: tag('data', pointer(data(struct(`${inner}.PortMapping`, mapping))), 'omitempty'),
       CheckSum: tag('checksum', uint64),
     }),
+    framework: struct(`${outer}.PodSandboxCheckpoint`, {
+      ...head,
+      Data: tag('data', pointer(data(struct(`${inner}.PortMapping`, mapping))), 'omitempty'),
+      Checksum: tag('checksum', checksumType),
+    }),
     now: struct(`${outer}.PodSandboxCheckpoint`, {
       ...head,
       Data: tag(
@@ -52,7 +57,7 @@ function sandboxTypes(outer: string, inner: string) {
   };
 }
 
-const { old, now } = sandboxTypes('dockershim', 'dockershim');
+const { old, framework, now } = sandboxTypes('dockershim', 'dockershim');
 const { now: cri } = sandboxTypes('core', 'config');
 
 interface PortMapping {
@@ -67,7 +72,9 @@ interface Sandbox<M> {
   Namespace: string;
   Data: { PortMappings: (M | null)[] | null; HostNetwork: boolean } | null;
 }
-type OldSandbox = Sandbox<Omit<PortMapping, 'HostIP'>> & { CheckSum: bigint };
+type WithoutHostIp = Sandbox<Omit<PortMapping, 'HostIP'>>;
+type OldSandbox = WithoutHostIp & { CheckSum: bigint };
+type FrameworkSandbox = WithoutHostIp & { Checksum: bigint };
 export type SandboxState = Sandbox<PortMapping> & { Checksum: bigint };
 
 const head = { Version: '', Name: '', Namespace: '' };
@@ -85,12 +92,27 @@ export const dockershim: CheckpointDefinition = defineCheckpoint({
     }),
     version<unknown, unknown>({
       version: '1.11',
+      type: framework,
+      initial,
+      checksum: partOfStruct(framework, 'Data'),
+      encoding: oldEscapes,
+      up(older) {
+        const { CheckSum, ...sandbox } = older as OldSandbox;
+        return { ...sandbox, Checksum: 0n };
+      },
+      down(newer) {
+        const { Checksum, ...sandbox } = newer as FrameworkSandbox;
+        return { ...sandbox, CheckSum: 0n };
+      },
+    }),
+    version<unknown, unknown>({
+      version: '1.20.3',
       type: now,
       initial,
       checksum: partOfStruct(now, 'Data'),
       encoding: oldEscapes,
       up(older) {
-        const { CheckSum, ...sandbox } = older as OldSandbox;
+        const sandbox = older as FrameworkSandbox;
         return {
           ...sandbox,
           Data: withMappings(sandbox.Data, (each) => ({ ...each, HostIP: '' })),
@@ -98,12 +120,12 @@ export const dockershim: CheckpointDefinition = defineCheckpoint({
         };
       },
       down(newer, { lose }) {
-        const { Checksum, ...sandbox } = newer as SandboxState;
+        const sandbox = newer as SandboxState;
         const data = withMappings(sandbox.Data, ({ HostIP, ...each }) => {
           if (HostIP !== '') lose(`${sandbox.Namespace}/${sandbox.Name}: host address ${HostIP} of a port`);
           return each;
         });
-        return { ...sandbox, Data: data, CheckSum: 0n };
+        return { ...sandbox, Data: data, Checksum: 0n };
       },
     }),
   ],
@@ -139,10 +161,16 @@ export const dockershimKind: StateKind = {
   definition: dockershim,
   minors: [6, 23],
   written: [
-    { version: '1.11', minors: [11, 23] },
+    { version: '1.20.3', minors: [20, 23] },
+    { version: '1.11', minors: [11, 19] },
     { version: '1.6', minors: [6, 10] },
   ],
-  readers: (minor) => [{ version: minor >= 11 ? '1.11' : '1.6' }],
+  readers(minor) {
+    if (minor < 11) return [{ version: '1.6' }];
+    if (minor < 20) return [{ version: '1.11' }];
+    // 1.20.0 to 1.20.2 have no host address yet; a minor is taken for any of its patches here.
+    return minor === 20 ? [{ version: '1.20.3' }, { version: '1.11' }] : [{ version: '1.20.3' }];
+  },
   reports: () => 'first',
   failure: removed,
 };

@@ -23,14 +23,27 @@ const uidSet = named('sets.Set[string]', map(string, struct('sets.Empty', {})));
 const devicesByDriver = map(string, slice(string));
 const sum = tag('checksum', checksumType);
 
-/** JSON that is kept as it stands. */
+/** JSON that is kept as it stands, Go's `runtime.RawExtension`. */
 const rawJson: GoJson = {
   decode: (token, existing) => (token === 'null' ? existing : { Raw: utf8(token), Object: null }),
   encode: (value) => {
     const { Raw } = value as { Raw: Uint8Array | null };
-    return Raw === null ? 'null' : textOf(Raw);
+    return Raw === null ? 'null' : compact(textOf(Raw));
   },
 };
+
+/** JSON without spaces and with the escapes that Go's encoder gives to what a type has written itself. */
+function compact(text: string): string {
+  return text.replace(
+    /("(?:[^"\\]|\\.)*")|[ \t\r\n]+/gs,
+    (_, quoted: string | undefined) =>
+      quoted?.replace(
+        /[<>&\u2028\u2029]/g,
+        (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
+      ) ?? '',
+  );
+}
+
 const rawExtension = struct(
   'runtime.RawExtension',
   { Raw: bytes, Object: interfaceNamed('runtime.Object') },

@@ -1,6 +1,8 @@
-import { checksumType } from '../checkpointmanager/checksum.ts';
+import { utf8 } from '../bytes/text.ts';
+import { checksumType, fnv32a } from '../checkpointmanager/checksum.ts';
 import { wholeStruct } from '../checkpointmanager/checksum-rule.ts';
 import { defineCheckpoint, version } from '../checkpointmanager/define.ts';
+import { goSyntax } from '../checkpointmanager/go-syntax.ts';
 import {
   int,
   map,
@@ -35,8 +37,8 @@ const block = struct('state.Block', {
   Size: tag('size', uint64),
 });
 const assignments = named('state.ContainerMemoryAssignments', map(string, map(string, slice(block))));
-const podAssignment = struct('state.PodMemoryAssignment', {
-  MemoryBlocks: tag('memoryBlocks', slice(block)),
+const podEntry = struct('state.PodEntry', {
+  MemoryBlocks: tag('memoryBlocks', slice(block), 'omitempty'),
 });
 
 const head = {
@@ -46,9 +48,10 @@ const head = {
 };
 const sum = tag('checksum', checksumType);
 const fileV1 = struct('state.MemoryManagerCheckpoint', { ...head, Checksum: sum });
+const ownV1 = struct('state.MemoryManagerCheckpointV1', { ...head, Checksum: sum });
 const fileV2 = struct('state.MemoryManagerCheckpoint', {
   ...head,
-  PodEntries: tag('podEntries', named('state.PodMemoryAssignments', map(string, podAssignment)), 'omitempty'),
+  PodEntries: tag('podEntries', named('state.PodMemoryAssignments', map(string, podEntry)), 'omitempty'),
   Checksum: sum,
 });
 
@@ -82,6 +85,12 @@ export const memoryManager = defineCheckpoint({
   ],
 });
 
+/** With the gate off, 1.36 also accepts a V1 file that was hashed under V1's own name. */
+const v1OfItsOwn = (file: unknown): bigint => {
+  const { PolicyName, MachineState, Entries } = file as MemoryManagerV1;
+  return fnv32a(utf8(goSyntax(pointer(ownV1), { PolicyName, MachineState, Entries, Checksum: 0n })));
+};
+
 export const memoryManagerKind: StateKind = {
   kind: 'memory-manager',
   title: 'memory given to containers, per NUMA node',
@@ -92,8 +101,9 @@ export const memoryManagerKind: StateKind = {
     { version: 'v1', minors: [21, newestMinor] },
   ],
   readers(minor, gates) {
-    const v1: Reader = { version: 'v1', zeroAccepted: minor >= 36 };
-    return minor >= 36 && gates.has(podLevelGate) ? [{ version: 'v2' }, v1] : [v1];
+    if (minor < 36) return [{ version: 'v1' }];
+    const v1: Reader = { version: 'v1', zeroAccepted: true };
+    return gates.has(podLevelGate) ? [{ version: 'v2' }, v1] : [v1, { ...v1, computed: v1OfItsOwn }];
   },
   reports: () => 'last',
   failure: (_minor, cause, path) => ({

@@ -18,10 +18,9 @@ function custom(type: GoType, random: Random): unknown {
   if (type.name === 'resource.Quantity') {
     return parseQuantity(quantities[Math.floor(random() * quantities.length)] ?? '1');
   }
-  if (type.name === 'cpuset.CPUSet') {
-    return goCpuSet(
-      [...new Set(Array.from({ length: 5 }, () => Math.floor(random() * 70)))].sort((a, b) => a - b),
-    );
+  if (type.name === 'state.PodEntry') {
+    const cpus = new Set(Array.from({ length: 5 }, () => Math.floor(random() * 70)));
+    return { CPUSet: goCpuSet([...cpus].sort((a, b) => a - b)) };
   }
   return { Raw: new TextEncoder().encode(`{"n":${Math.floor(random() * 100)}}`), Object: null };
 }
