@@ -49,6 +49,38 @@ test('diff --format json: the members of checkpointctl, unchanged ones as well',
   assert.equal(node.summary, 'Checkpoint comparison for container ');
 });
 
+test('diff --memory --mounts --rootfs: where each map differs, what is mounted otherwise', async () => {
+  const { status, out } = await diff('--memory', '--mounts', '--rootfs', tasks, sockets);
+  assert.equal(status, 0);
+  assert.match(out, /\n│ PID +CHANGED +ADDED +REMOVED +SAME +RIGHTS +MAP +PAGES AT\n/);
+  assert.match(out, /\n│ 1 +1 +0 +0 +0 +r-xp +\/bin\/sockets +401000-402000\n/);
+  assert.match(out, /\n│ 4 +0 +0 +2 +0 +rw-p +\[heap\] +[0-9a-f]+-[0-9a-f]+\n/);
+  assert.match(out, /\n┌─ Mount Changes ─+┐\n│ ~ \/ unknown /);
+  assert.match(out, /\n┌─ Root FS Changes ─+┐\n│ = No change\n/);
+  assert.match(out, /\n {2}Pages: \+15 -53 ~1\n/);
+  const same = await diff('--memory', tasks, tasks);
+  assert.match(same.out, /\n│ = No change\n│ = No page differs\n/);
+});
+
+test('diff --memory --format json: counts and ranges of each map; compressed archives as well', async () => {
+  const podman = join(fixtures, 'podman-5.8.6/crun.tar.zst');
+  const line = ['--memory', '--mounts', '--rootfs', '--format', 'json'];
+  const itself = JSON.parse((await diff(...line, podman, podman)).out);
+  assert.deepEqual(
+    { ...itself.memory_changes.pages, same: 0 },
+    { same: 0, changed: 0, added: 0, removed: 0, unknown: 0 },
+  );
+  assert.ok(itself.memory_changes.pages.same > 20);
+  assert.ok(itself.mount_changes.unchanged.length > 3);
+  assert.ok(itself.rootfs_changes.unchanged.length > 0);
+  const other = JSON.parse((await diff(...line, tasks, sockets)).out);
+  const map = other.memory_changes.spaces[0].maps.find(
+    (one: { name: string }) => one.name === '/bin/sockets',
+  );
+  assert.deepEqual(map.ranges, [{ start: '0x401000', end: '0x402000', change: 'changed' }]);
+  assert.equal(map.pages.changed, 1);
+});
+
 test('diff: different containers, wrong number of arguments', async () => {
   const crio = join(fixtures, 'crio-1.37-runc.tar');
   const other = await diff(crio, join(fixtures, 'podman-5.8.6-crun-zstd.tar'));

@@ -1,21 +1,30 @@
 import { type Printable, printGoJson } from '../bytes/go-json.ts';
-import { type Changes, diffReports, type FileOfProcess, type ReportDiff } from '../inspect/diff.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { type Changes, diffReports, type FileOfProcess } from '../inspect/diff.ts';
+import { imagesOf } from '../inspect/images.ts';
+import type { PageDiff } from '../inspect/page-diff.ts';
 import type { ProcessNode } from '../inspect/process-tree.ts';
 import { type Report, readReport } from '../inspect/report.ts';
+import type { SectionName } from '../inspect/sections.ts';
 import { lateCodec } from '../localfs/late-codec.ts';
 import { CommandError } from './command.ts';
 import type { Console } from './console.ts';
-import { allFiles, summaryLines } from './diff-summary.ts';
+import { allFiles, type FullDiff, pageSums, summaryLines } from './diff-summary.ts';
 import { diffText } from './diff-text.ts';
 import { commandLine } from './inspect-json.ts';
 import { openCheckpoint } from './open.ts';
 import { printable } from './output/escape.ts';
+import { dataValue } from './plain-data.ts';
+import { keepImages } from './with-images.ts';
 
 export interface DiffFlags {
   files: boolean;
   format: string;
+  memory: boolean;
+  mounts: boolean;
   'ps-tree-cmd': boolean;
   'ps-tree-env': boolean;
+  rootfs: boolean;
   'show-unchanged': boolean;
   sockets: boolean;
 }
@@ -30,40 +39,68 @@ export async function diffCheckpoints(
   if (flags.format !== 'tree' && flags.format !== 'json') {
     throw new CommandError(`invalid output format: ${printable(flags.format)}`);
   }
-  const a = await reportOf(pathA, flags, console);
-  const b = await reportOf(pathB, flags, console);
-  const diff = diffReports(a, b);
-  if (!diff.sameContainer) {
-    const name = ({ identity }: Report): string => `${printable(identity.name)} (${printable(identity.id)})`;
-    throw new CommandError(`checkpoints are from different containers:\n  A: ${name(a)}\n  B: ${name(b)}`);
-  }
-  if (flags.format === 'json') console.out.write(`${printGoJson(diffNode(a, b, diff, flags), '  ')}\n`);
-  else console.out.write(diffText(a, b, diff, flags));
+  await withCheckpoint(pathA, flags, console, (checkpointA) =>
+    withCheckpoint(pathB, flags, console, async (checkpointB) => {
+      const a = await reportOf(checkpointA, flags, console);
+      const b = await reportOf(checkpointB, flags, console);
+      const diff = diffReports(a, b);
+      if (!diff.sameContainer) throw differentContainers(a, b);
+      const pages = flags.memory ? await pagesOf(checkpointA, checkpointB, console) : undefined;
+      if (flags.format === 'json') {
+        console.out.write(`${printGoJson(diffNode(a, b, { ...diff, pages }, flags), '  ')}\n`);
+      } else console.out.write(diffText(a, b, { ...diff, pages }, flags));
+    }),
+  );
 }
 
-async function reportOf(path: string, flags: DiffFlags, console: Console): Promise<Report> {
+function differentContainers(a: Report, b: Report): CommandError {
+  const name = ({ identity }: Report): string => `${printable(identity.name)} (${printable(identity.id)})`;
+  return new CommandError(`checkpoints are from different containers:\n  A: ${name(a)}\n  B: ${name(b)}`);
+}
+
+async function withCheckpoint(
+  path: string,
+  { memory }: DiffFlags,
+  console: Console,
+  work: (checkpoint: Checkpoint) => Promise<void>,
+): Promise<void> {
   const checkpoint = await openCheckpoint(path, { limits: console.limits, signal: console.signal });
   try {
-    const report = await readReport(checkpoint, {
-      processes: true,
-      args: flags['ps-tree-cmd'],
-      environment: flags['ps-tree-env'],
-      sections: flags.files || flags.sockets ? ['files'] : [],
-      codec: lateCodec,
-      signal: console.signal,
-    });
-    for (const { about, message } of report.problems) {
-      console.err.write(
-        `Error: ${printable(path)}: failed to get ${printable(about)}: ${printable(message)}\n`,
-      );
-    }
-    return report;
+    if (memory) await keepImages(checkpoint, console.signal);
+    await work(checkpoint);
   } finally {
     await checkpoint.close();
   }
 }
 
-function diffNode(a: Report, b: Report, diff: ReportDiff, flags: DiffFlags): Printable {
+async function pagesOf(a: Checkpoint, b: Checkpoint, { signal }: Console): Promise<PageDiff[]> {
+  const { diffPages } = await import('../inspect/page-diff.ts');
+  const spaces: PageDiff[] = [];
+  for await (const space of diffPages(await imagesOf(a), await imagesOf(b), { signal })) spaces.push(space);
+  return spaces;
+}
+
+async function reportOf(checkpoint: Checkpoint, flags: DiffFlags, console: Console): Promise<Report> {
+  const sections: SectionName[] = [];
+  if (flags.files || flags.sockets) sections.push('files');
+  if (flags.mounts) sections.push('mounts');
+  if (flags.rootfs) sections.push('rootfs');
+  const report = await readReport(checkpoint, {
+    processes: true,
+    args: flags['ps-tree-cmd'],
+    environment: flags['ps-tree-env'],
+    sections,
+    codec: lateCodec,
+    signal: console.signal,
+  });
+  for (const { about, message } of report.problems) {
+    const subject = `${printable(checkpoint.origin)}: failed to get ${printable(about)}`;
+    console.err.write(`Error: ${subject}: ${printable(message)}\n`);
+  }
+  return report;
+}
+
+function diffNode(a: Report, b: Report, diff: FullDiff, flags: DiffFlags): Printable {
   const change = diff.memory.after - diff.memory.before;
   const side = ({ identity, sizes }: Report) => ({
     created: identity.created,
@@ -82,7 +119,14 @@ function diffNode(a: Report, b: Report, diff: ReportDiff, flags: DiffFlags): Pri
         ? diff.environment.map((one) => ({ ...one }))
         : undefined,
     file_changes: flags.files ? changesNode(allFiles(diff), fileNode) : undefined,
-    memory_changes: { size_change_bytes: change, size_change_mb: change / 2 ** 20 },
+    memory_changes: {
+      size_change_bytes: change,
+      size_change_mb: change / 2 ** 20,
+      pages: diff.pages && { ...pageSums(diff.pages) },
+      spaces: diff.pages && dataValue(diff.pages),
+    },
+    mount_changes: flags.mounts ? changesNode(diff.mounts, dataValue) : undefined,
+    rootfs_changes: flags.rootfs ? changesNode(diff.rootfs, dataValue) : undefined,
     socket_changes: flags.sockets ? changesNode(diff.sockets, socketNode) : undefined,
     summary: summaryLines(a, diff, flags).join('\n'),
   };

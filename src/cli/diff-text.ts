@@ -1,8 +1,11 @@
-import type { Changes, EnvironmentChange, FileOfProcess, ReportDiff } from '../inspect/diff.ts';
+import type { ChangedFile } from '../inspect/container-files.ts';
+import type { Changes, EnvironmentChange, FileOfProcess } from '../inspect/diff.ts';
+import type { Mount } from '../inspect/mounts.ts';
 import type { ProcessNode } from '../inspect/process-tree.ts';
 import type { Report } from '../inspect/report.ts';
 import type { SocketAddress } from '../inspect/sockets.ts';
-import { allFiles, type DiffParts, summaryLines } from './diff-summary.ts';
+import { pageLines } from './diff-pages.ts';
+import { allFiles, type DiffParts, type FullDiff, summaryLines } from './diff-summary.ts';
 import { commandLine } from './inspect-json.ts';
 import { printable } from './output/escape.ts';
 import { displayWidth, padRight } from './output/width.ts';
@@ -17,10 +20,12 @@ export interface DiffTextParts extends DiffParts {
 }
 
 /** The comparison for people: who, memory, processes, files, sockets, summary. */
-export function diffText(a: Report, b: Report, diff: ReportDiff, parts: DiffTextParts): string {
+export function diffText(a: Report, b: Report, diff: FullDiff, parts: DiffTextParts): string {
   const unchanged = parts['show-unchanged'];
   const lines = ['', ...box(a), '', ...sideLines('A', a), ...sideLines('B', b), ''];
-  lines.push(section('Memory Changes'), `│ ${memoryText(diff.memory.after - diff.memory.before)}`, '');
+  lines.push(section('Memory Changes'), `│ ${memoryText(diff.memory.after - diff.memory.before)}`);
+  if (diff.pages) lines.push(...pageLines(diff.pages, unchanged));
+  lines.push('');
   lines.push(section('Process Tree'), ...changeLines(diff.processes, processText, unchanged));
   if (parts['ps-tree-env']) {
     const changes = diff.environment.map((change) => `│ ${environmentText(change)}`);
@@ -32,6 +37,12 @@ export function diffText(a: Report, b: Report, diff: ReportDiff, parts: DiffText
   }
   if (parts.sockets) {
     lines.push('', section('Socket Changes'), ...changeLines(diff.sockets, socketText, unchanged));
+  }
+  if (parts.mounts) {
+    lines.push('', section('Mount Changes'), ...changeLines(diff.mounts, mountText, unchanged));
+  }
+  if (parts.rootfs) {
+    lines.push('', section('Root FS Changes'), ...changeLines(diff.rootfs, changedFileText, unchanged));
   }
   lines.push('', 'Summary:', ...summaryLines(a, diff, parts).map((line) => `  ${line}`), '');
   return lines.join('\n');
@@ -113,4 +124,17 @@ function socketText({ pid, file: { socket } }: FileOfProcess): string {
   const local = socket.path ? printable(socket.path) : end(socket.source);
   const protocol = socket.family === 'UNIX' ? `UNIX ${socket.type}` : socket.protocol || socket.family;
   return `PID ${pid} ${protocol} ${socket.state} ${local} ${end(socket.destination)}`.trimEnd();
+}
+
+function mountText({ mountpoint, type, source, root, flags, options, external }: Mount): string {
+  const from = root === '/' ? source : `${source}[${root}]`;
+  const how = [...flags, options].filter(Boolean).join(',');
+  const outside = external === undefined ? '' : ` external ${external}`;
+  return printable(`${mountpoint} ${type} ${from} ${how}${outside}`.trimEnd());
+}
+
+function changedFileText({ path, type, size, mode, uid, gid, linkName, removes }: ChangedFile): string {
+  const link = linkName === undefined ? '' : ` -> ${linkName}`;
+  const what = removes ? 'removed' : `${type} ${(mode & 0o7777).toString(8).padStart(4, '0')}`;
+  return printable(`${path}${link} ${what} ${uid}:${gid} ${size} B`);
 }

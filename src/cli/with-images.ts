@@ -1,3 +1,4 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { memberFolders } from '../checkpoint/layout.ts';
 import { ImageSet } from '../criu/image-set.ts';
 import { imagesOf } from '../inspect/images.ts';
@@ -16,12 +17,7 @@ export async function withImages<T>(
 ): Promise<T> {
   const checkpoint = await openCheckpoint(path, { limits: console.limits, signal: console.signal });
   try {
-    if (checkpoint.sequential) {
-      const folders = [memberFolders.images, memberFolders.earlierImages];
-      const keep = ({ name }: { name: string }) =>
-        folders.some((folder) => name.startsWith(folder)) ? ('all' as const) : undefined;
-      await checkpoint.prepare({ keep }, console.signal);
-    }
+    await keepImages(checkpoint, console.signal);
     const flat = (await checkpoint.find('inventory.img')) ?? (await checkpoint.find('pstree.img'));
     if (!flat) return await work(await imagesOf(checkpoint));
     return await work(
@@ -33,4 +29,13 @@ export async function withImages<T>(
   } finally {
     await checkpoint.close();
   }
+}
+
+/** Has a compressed archive passed once and its images kept in memory, pages included, as far as there is room. */
+export async function keepImages(checkpoint: Checkpoint, signal?: AbortSignal): Promise<void> {
+  if (!checkpoint.sequential) return;
+  const folders = [memberFolders.images, memberFolders.earlierImages];
+  const keep = ({ name }: { name: string }) =>
+    folders.some((folder) => name.startsWith(folder)) ? ('all' as const) : undefined;
+  await checkpoint.prepare({ keep }, signal);
 }

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openFixture } from '../../test/fixture-archives.ts';
-import { diffPages, diffReports } from './diff.ts';
-import { imagesOf } from './images.ts';
+import { diffReports } from './diff.ts';
 import { type Report, readReport } from './report.ts';
 
 async function reportOf(archive: string): Promise<Report> {
@@ -51,18 +50,4 @@ test('diffReports: processes, files, sockets and environment that differ', async
       ({ name, before, after }) => name === 'PATH' && before === '/bin' && after === undefined,
     ),
   );
-});
-
-test('diffPages: by content', async (t) => {
-  const [files, memory] = [
-    await openFixture('crun-1.28-files.tar'),
-    await openFixture('crun-1.28-memory.tar'),
-  ];
-  t.after(() => Promise.all([files.close(), memory.close()]));
-  const [a, b] = [await imagesOf(files), await imagesOf(memory)];
-  const itself = await diffPages(a, a, 1);
-  assert.deepEqual([itself?.changed, itself?.added, itself?.removed], [0, 0, 0]);
-  const other = await diffPages(a, b, 1);
-  assert.ok((other?.changed ?? 0) > 0 && (other?.added ?? 0) > 0 && (other?.removed ?? 0) > 0);
-  assert.equal(await diffPages(a, b, 99), undefined);
 });

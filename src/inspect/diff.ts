@@ -1,5 +1,3 @@
-import type { ImageSet } from '../criu/image-set.ts';
-import { Memory } from '../criu/pages.ts';
 import type { ChangedFile } from './container-files.ts';
 import type { Mount } from './mounts.ts';
 import type { Descriptor } from './open-files.ts';
@@ -34,12 +32,24 @@ export interface ReportDiff {
   readonly sockets: Changes<FileOfProcess>;
   /** Names of variables whose value differs, by process. */
   readonly environment: readonly EnvironmentChange[];
-  readonly mounts: Changes<Mount>;
-  readonly rootfs: Changes<ChangedFile> & { readonly modified: readonly ChangedFile[] };
+  readonly mounts: Changes<Mount> & { readonly modified: readonly MountChange[] };
+  readonly rootfs: Changes<ChangedFile> & { readonly modified: readonly FileChange[] };
   /** Bytes of pages, before and after. */
   readonly memory: { readonly before: number; readonly after: number };
   /** Pages of each process that is in both, where maps were read. */
   readonly resident: readonly { readonly pid: number; readonly before: number; readonly after: number }[];
+}
+
+/** One path of the root file system whose entry differs; contents are not compared. */
+export interface FileChange {
+  readonly before: ChangedFile;
+  readonly after: ChangedFile;
+}
+
+/** One mountpoint, mounted otherwise. */
+export interface MountChange {
+  readonly before: Mount;
+  readonly after: Mount;
 }
 
 export interface EnvironmentChange {
@@ -67,11 +77,7 @@ export function diffReports(before: Report, after: Report): ReportDiff {
     ),
     sockets: changes(oldFiles.filter(isSocket), newFiles.filter(isSocket), socketKey),
     environment: diffEnvironment(before, after),
-    mounts: changes(
-      mountsOf(before),
-      mountsOf(after),
-      ({ mountpoint, type, source }) => `${mountpoint}\0${type}\0${source}`,
-    ),
+    mounts: diffMounts(mountsOf(before), mountsOf(after)),
     rootfs: diffRootfs(before.sections?.rootfs ?? [], after.sections?.rootfs ?? []),
     memory: { before: before.sizes.pages, after: after.sizes.pages },
     resident: diffResident(before, after),
@@ -163,17 +169,54 @@ function mountsOf(report: Report): Mount[] {
   return (report.sections?.mounts ?? []).flatMap(({ mounts }) => mounts);
 }
 
+/** Numbers and devices differ from dump to dump; what is mounted where, and how, does not. */
+function diffMounts(before: readonly Mount[], after: readonly Mount[]): ReportDiff['mounts'] {
+  const [old, now] = [byMountpoint(before), byMountpoint(after)];
+  const both = changes([...old.keys()], [...now.keys()], (key) => key);
+  const at = (table: ReadonlyMap<string, Mount>, keys: readonly string[]): Mount[] =>
+    keys.flatMap((key) => table.get(key) ?? []);
+  const pairs = both.unchanged.map((key) => ({ before: old.get(key), after: now.get(key) }));
+  const modified = pairs.filter(
+    (pair): pair is MountChange => !!pair.before && !!pair.after && isOther(pair.before, pair.after),
+  );
+  const others = new Set(modified.map(({ after }) => after));
+  return {
+    added: at(now, both.added),
+    removed: at(old, both.removed),
+    modified,
+    unchanged: at(now, both.unchanged).filter((mount) => !others.has(mount)),
+  };
+}
+
+/** By mountpoint and how many are mounted there already: one may be mounted over another. */
+function byMountpoint(mounts: readonly Mount[]): Map<string, Mount> {
+  const depth = new Map<string, number>();
+  return new Map(
+    mounts.map((mount) => {
+      const below = depth.get(mount.mountpoint) ?? 0;
+      depth.set(mount.mountpoint, below + 1);
+      return [`${mount.mountpoint}\0${below}`, mount];
+    }),
+  );
+}
+
+function isOther(was: Mount, is: Mount): boolean {
+  const facts = ({ type, source, root, flags, options, external }: Mount): string =>
+    [type, source, root, flags, options, external].join('\0');
+  return facts(was) !== facts(is);
+}
+
 function diffRootfs(before: readonly ChangedFile[], after: readonly ChangedFile[]): ReportDiff['rootfs'] {
   const both = changes(before, after, ({ path }) => path);
   const old = new Map(before.map((file) => [file.path, file]));
-  const differs = (file: ChangedFile): boolean => {
+  const facts = ({ type, size, mode, uid, gid, mtime, linkName }: ChangedFile): string =>
+    [type, size, mode, uid, gid, mtime, linkName].join('\0');
+  const modified = both.unchanged.flatMap((file) => {
     const was = old.get(file.path);
-    return (
-      was?.type !== file.type || was.size !== file.size || was.mode !== file.mode || was.mtime !== file.mtime
-    );
-  };
-  const modified = both.unchanged.filter(differs);
-  return { ...both, modified, unchanged: both.unchanged.filter((file) => !differs(file)) };
+    return was && facts(was) !== facts(file) ? [{ before: was, after: file }] : [];
+  });
+  const others = new Set(modified.map(({ after }) => after));
+  return { ...both, modified, unchanged: both.unchanged.filter((file) => !others.has(file)) };
 }
 
 function diffResident(before: Report, after: Report): ReportDiff['resident'] {
@@ -182,50 +225,4 @@ function diffResident(before: Report, after: Report): ReportDiff['resident'] {
     const was = old.get(pid);
     return was === undefined ? [] : [{ pid, before: was, after: resident }];
   });
-}
-
-/** Pages of one process in two checkpoints, counted by their contents. */
-export interface PageDiff {
-  readonly pid: number;
-  readonly same: number;
-  readonly changed: number;
-  readonly added: number;
-  readonly removed: number;
-}
-
-/**
- * Compares the memory of a process page by page.
- * @throws CodedError `corrupt`
- */
-export async function diffPages(
-  before: ImageSet,
-  after: ImageSet,
-  pid: number,
-): Promise<PageDiff | undefined> {
-  const name = `pagemap-${pid}.img`;
-  const [old, now] = [await Memory.open(before, name), await Memory.open(after, name)];
-  try {
-    return old && now && (await comparePages(pid, old, now));
-  } finally {
-    await old?.close();
-    await now?.close();
-  }
-}
-
-async function comparePages(pid: number, old: Memory, now: Memory): Promise<PageDiff> {
-  const step = now.pageSize;
-  let [same, changed, added] = [0, 0, 0];
-  for (const run of now.runs()) {
-    if (!run.pages) continue;
-    for (let at = run.start; at < run.end; at += BigInt(step)) {
-      const is = await run.pages.read(run.offset + Number(at - run.start), step);
-      const was = await old.read(at, step);
-      if (!was) added += 1;
-      else if (was.every((byte, index) => byte === is[index])) same += 1;
-      else changed += 1;
-    }
-  }
-  let total = 0;
-  for (const run of old.runs()) if (run.pages) total += Number(run.end - run.start) / step;
-  return { pid, same, changed, added, removed: total - same - changed };
 }
