@@ -22,6 +22,7 @@ import { InTurn } from '../pods/in-turn.ts';
 import { ManifestDirectory } from '../pods/manifest-directory.ts';
 import { Node } from '../pods/node.ts';
 import { type Log, NodePods } from '../pods/node-pods.ts';
+import type { NodeResources } from '../pods/node-resources.ts';
 import { allContainers } from '../pods/pod.ts';
 import { PodCheckpoints } from '../pods/pod-checkpoints.ts';
 import { PodDirectories } from '../pods/pod-directories.ts';
@@ -144,7 +145,8 @@ async function startNode(
   const directory = new CheckpointsDirectory(join(rootDirectory, 'checkpoints'));
   const directories = new PodDirectories(rootDirectory, settings.podLogs);
   const store = new PodFiles(join(ours, 'pods'), (message) => log('error', message));
-  const pods = new NodePods({ runtime, images, store, directories, log });
+  const resources: NodeResources[] = [];
+  const pods = new NodePods({ runtime, images, store, directories, resources, log });
   await pods.load();
   const nodeId = await identity(join(ours, 'node-id'));
   const containerCheckpoints = new ContainerCheckpoints({

@@ -7,7 +7,7 @@ import { openCheckpoint } from '../localfs/open-checkpoint.ts';
 import type { Log, NodePods } from './node-pods.ts';
 import type { Container, Pod } from './pod.ts';
 import type { PodDirectories } from './pod-directories.ts';
-import { createContainer, type Runtime, runSandbox, startContainer } from './pod-runtime.ts';
+import { createContainer, type Runtime, runSandbox } from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
 
 /** What is needed of a container archive to make a pod around it. */
@@ -136,15 +136,16 @@ export class ContainerRestores {
 
   async #make(record: PodRecord, archive: string, signal: AbortSignal): Promise<PodRecord> {
     const { runtime, pods, directories, log } = this.#options;
+    await pods.admit(record, signal);
     await directories.prepare(record.pod);
     const sandbox = pods.sandboxConfig(record, 0);
     const sandboxId = await runSandbox(runtime, sandbox, signal);
     for (const container of record.pod.spec.containers) {
       // Where it cannot be had, the runtime says which image it misses, and whether it needs it at all.
       await pods.ensureImage(container, signal).catch(() => undefined);
-      const config = await pods.containerConfig(record, container, 0, archive);
+      const config = await pods.containerConfig(record, container, { restarts: 0, image: archive }, signal);
       const id = await createContainer(runtime, sandboxId, config, sandbox, signal);
-      await startContainer(runtime, id, container.name, signal);
+      await pods.startContainer(record, { id, name: container.name }, signal);
     }
     const { restoring: _restoring, ...restored } = record;
     await pods.accept(restored);

@@ -9,6 +9,7 @@ import {
   Protocol,
   SecurityProfile_ProfileType,
 } from '../gen/cri/v1/api_pb.ts';
+import { type ContainerGrant, nothingGranted } from './container-grant.ts';
 import { expand } from './expansion.ts';
 import { annotations, labels } from './labels.ts';
 import { type Container, gracePeriod, type Pod, type SecurityContext } from './pod.ts';
@@ -65,11 +66,14 @@ export interface ContainerFacts {
   /** Times it was started before. */
   restarts: number;
   mounts: readonly Mount[];
+  /** What the node gives it for itself. */
+  grant?: ContainerGrant;
   /** Instead of the image of the manifest: the path of a checkpoint archive. */
   image?: string;
 }
 
 export function containerConfig(pod: Pod, container: Container, facts: ContainerFacts): ContainerConfig {
+  const { grant = nothingGranted } = facts;
   const variables = new Map<string, string>();
   for (const { name, value } of container.env ?? []) variables.set(name, expand(value ?? '', variables));
   const expanded = (list: readonly string[] = []) => list.map((item) => expand(item, variables));
@@ -79,10 +83,17 @@ export function containerConfig(pod: Pod, container: Container, facts: Container
     command: expanded(container.command),
     args: expanded(container.args),
     workingDir: container.workingDir ?? '',
-    envs: [...variables].map(([key, value]) => ({ key, value })),
-    mounts: [...facts.mounts],
+    // As the kubelet does: what is granted comes first, the container's own wins, and expansion knows only that.
+    envs: [...new Map([...Object.entries(grant.envs), ...variables])].map(([key, value]) => ({ key, value })),
+    mounts: [
+      ...grant.mounts.map(({ readOnly, ...paths }) => ({ ...paths, readonly: readOnly })),
+      ...facts.mounts,
+    ],
+    devices: grant.devices.map((device) => ({ ...device })),
+    CDIDevices: grant.cdiDevices.map((name) => ({ name })),
     labels: { ...podLabels(pod), [labels.containerName]: container.name },
     annotations: {
+      ...grant.annotations,
       [annotations.restartCount]: String(facts.restarts),
       [annotations.terminationMessagePath]: terminationMessagePath(container),
       [annotations.terminationMessagePolicy]: container.terminationMessagePolicy ?? 'File',
@@ -91,7 +102,7 @@ export function containerConfig(pod: Pod, container: Container, facts: Container
     logPath: `${container.name}/${facts.restarts}.log`,
     stdin: container.stdin ?? false,
     tty: container.tty ?? false,
-    linux: { resources: resources(container), securityContext: security(pod, container) },
+    linux: { resources: resources(container, grant), securityContext: security(pod, container) },
   });
 }
 
@@ -119,7 +130,7 @@ function namespaceOptions({ spec }: Pod) {
   };
 }
 
-function resources({ resources: wanted }: Container) {
+function resources({ resources: wanted }: Container, grant: ContainerGrant) {
   const milli = (value: string | undefined) =>
     value === undefined ? 0 : Math.ceil((parseQuantity(value) ?? 0) * 1000);
   const limit = milli(wanted?.limits?.['cpu']);
@@ -130,6 +141,8 @@ function resources({ resources: wanted }: Container) {
     cpuPeriod: limit > 0 ? 100_000n : 0n,
     cpuQuota: limit > 0 ? BigInt(Math.max(1000, limit * 100)) : 0n,
     memoryLimitInBytes: memory === undefined ? 0n : BigInt(Math.ceil(parseQuantity(memory) ?? 0)),
+    cpusetCpus: grant.cpusetCpus ?? '',
+    cpusetMems: grant.cpusetMems ?? '',
   };
 }
 

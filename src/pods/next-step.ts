@@ -52,6 +52,12 @@ export function isFinished(pod: Pod, containers: readonly ActualContainer[]): bo
   });
 }
 
+/** {@link isFinished}, by everything that there is of the pod. */
+export function hasFinished(pod: Pod, actual: ActualPod): boolean {
+  const sandbox = actual.sandboxes.find(({ ready }) => ready) ?? actual.sandboxes[0];
+  return sandbox !== undefined && isFinished(pod, containersIn(actual, sandbox));
+}
+
 /** Milliseconds between the end of a run and the next one: none at first, then 10 s, doubled up to 5 min. */
 export function pauseBefore(restarts: number, ranFor: number): number {
   if (restarts === 0 || ranFor >= forgottenAfter) return 0;

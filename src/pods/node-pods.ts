@@ -1,10 +1,12 @@
 import type { PodSummary } from '../api/stasis.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
+import { Admissions, RejectedError } from './admissions.ts';
 import { containerConfig, sandboxConfig } from './cri-config.ts';
 import { InTurn } from './in-turn.ts';
 import { contentHash } from './manifest.ts';
-import { nextStep, type Step } from './next-step.ts';
-import { type Container, gracePeriod, type Pod, podName } from './pod.ts';
+import { hasFinished, nextStep, type Step } from './next-step.ts';
+import type { NodeResources } from './node-resources.ts';
+import { allContainers, type Container, gracePeriod, type Pod, podName } from './pod.ts';
 import type { PodDirectories } from './pod-directories.ts';
 import {
   type ActualPod,
@@ -32,7 +34,18 @@ export interface NodePodsOptions {
   images: Images;
   store: PodStore;
   directories: PodDirectories;
+  /** What containers get for themselves; asked in this order. */
+  resources: readonly NodeResources[];
   log: Log;
+}
+
+/** What went wrong with a pod. */
+interface Trouble {
+  message: string;
+  failures: number;
+  retryAt: number;
+  /** It may not run here, now. */
+  rejected?: boolean;
 }
 
 /** Milliseconds between two looks at the runtime. */
@@ -50,7 +63,9 @@ export class NodePods {
   readonly #options: NodePodsOptions;
   readonly #records = new Map<string, PodRecord>();
   readonly #inTurn = new InTurn();
-  readonly #troubles = new Map<string, { message: string; failures: number; retryAt: number }>();
+  readonly #admitting = new InTurn();
+  readonly #troubles = new Map<string, Trouble>();
+  readonly #admissions: Admissions;
   readonly #stopping = new AbortController();
   #looking: Promise<void> = Promise.resolve();
   /** Whether the node was drained: pods of new manifests are held back. */
@@ -58,6 +73,7 @@ export class NodePods {
 
   constructor(options: NodePodsOptions) {
     this.#options = options;
+    this.#admissions = new Admissions(options.resources, (message) => options.log('error', message));
   }
 
   /** Takes over what the node had accepted before. */
@@ -104,6 +120,34 @@ export class NodePods {
   async accept(record: PodRecord): Promise<void> {
     await this.#options.store.save(record);
     this.#records.set(record.pod.metadata.uid, record);
+  }
+
+  /**
+   * Sees to it that the pod has what its containers get for themselves; once in the life of this process. To be
+   * called before anything is made of the pod, while it is held exclusively.
+   * @throws RejectedError
+   */
+  async admit({ pod }: PodRecord, signal: AbortSignal): Promise<void> {
+    const { uid } = pod.metadata;
+    if (this.#admissions.has(uid)) return;
+    // One pod after the other: who is alive is true until the answer is there.
+    await this.#admitting.run('', async () => {
+      const actual = await actualPod(this.#options.runtime, undefined, signal);
+      const alive = this.records().filter((record) => !hasFinished(record.pod, ofPod(actual, uidOf(record))));
+      const mine = ofPod(actual, uid);
+      const running = mine.containers.filter(({ state }) => state === 'running');
+      const facts = {
+        alive: new Set([uid, ...alive.map(uidOf)]),
+        running: new Set(running.map(({ name }) => name)),
+      };
+      const lives = mine.sandboxes.some(({ ready }) => ready);
+      await this.#admissions.admit(pod, facts, lives, signal);
+    });
+  }
+
+  /** Tries pods again that were rejected: something on the node is free, or there, that was not. */
+  reconsider(): void {
+    for (const trouble of this.#troubles.values()) if (trouble.rejected) trouble.retryAt = 0;
   }
 
   /** Runs `work` while nobody else changes anything about this pod. */
@@ -162,8 +206,19 @@ export class NodePods {
       await this.#options.store.remove(uid);
       this.#records.delete(uid);
       this.#troubles.delete(uid);
+      await this.#release(record);
       this.#options.log('info', `pod ${podName(record.pod)} is gone`, { uid });
     });
+  }
+
+  /** What a pod had is given back when nothing knows it any more: a crash between leaves what the next one frees. */
+  async #release(record: PodRecord): Promise<void> {
+    try {
+      await this.#admissions.release(uidOf(record));
+    } catch (error) {
+      this.#options.log('error', `taking back what pod ${podName(record.pod)} had: ${messageOf(error)}`);
+    }
+    this.reconsider();
   }
 
   /** Ends the sandboxes of a pod and leaves its record. To be called while the pod is held exclusively. */
@@ -194,12 +249,15 @@ export class NodePods {
     const idle = this.records().filter((record) => !this.#inTurn.busy(record.pod.metadata.uid));
     if (idle.length === 0) return;
     const actual = await actualPod(this.#options.runtime, undefined, signal);
-    for (const record of idle) {
-      const { uid } = record.pod.metadata;
+    // Those that run keep what they have before others ask for it.
+    const lives = (record: PodRecord) => ofPod(actual, uidOf(record)).sandboxes.some(({ ready }) => ready);
+    for (const record of [...idle].sort((a, b) => Number(lives(b)) - Number(lives(a)))) {
+      const uid = uidOf(record);
       if (record.restoring || record.drained || (this.#troubles.get(uid)?.retryAt ?? 0) > Date.now())
         continue;
       const step = nextStep(record.pod, ofPod(actual, uid), Date.now());
-      if (!step || step.do === 'wait' || this.#inTurn.busy(uid)) continue;
+      const known = this.#admissions.has(uid) || hasFinished(record.pod, ofPod(actual, uid));
+      if ((known && (!step || step.do === 'wait')) || this.#inTurn.busy(uid)) continue;
       this.exclusively(uid, () => this.#sync(uid, signal)).catch((error) => this.#failed(record, error));
     }
   }
@@ -209,7 +267,9 @@ export class NodePods {
       signal.throwIfAborted();
       const record = this.#records.get(uid);
       if (!record || record.restoring || record.drained) return;
-      const step = nextStep(record.pod, await actualPod(this.#options.runtime, uid, signal), Date.now());
+      const actual = await actualPod(this.#options.runtime, uid, signal);
+      if (!hasFinished(record.pod, actual)) await this.admit(record, signal);
+      const step = nextStep(record.pod, actual, Date.now());
       if (!step || step.do === 'wait') break;
       await this.#take(record, step, signal);
     }
@@ -226,11 +286,11 @@ export class NodePods {
       log('info', `pod ${name} has a sandbox`, { sandbox: id, attempt: step.attempt });
     } else if (step.do === 'create-container') {
       await this.ensureImage(step.container, signal);
-      const config = await this.containerConfig(record, step.container, step.restarts);
+      const config = await this.containerConfig(record, step.container, step, signal);
       const sandbox = this.sandboxConfig(record, 0);
       await createContainer(runtime, step.sandboxId, config, sandbox, signal);
     } else if (step.do === 'start-container') {
-      await startContainer(runtime, step.id, step.name, signal);
+      await this.startContainer(record, step, signal);
       log('info', `container ${step.name} of pod ${name} is started`, { container: step.id });
     } else if (step.do === 'remove-container') await removeContainer(runtime, step.id, signal);
     else if (step.do === 'remove-sandbox') await removeSandbox(runtime, step.id, gracePeriod(pod), signal);
@@ -250,13 +310,35 @@ export class NodePods {
     });
   }
 
-  async containerConfig(record: PodRecord, container: Container, restarts: number, image?: string) {
-    const mounts = await this.#options.directories.mounts(record.pod, container);
-    return containerConfig(record.pod, container, {
-      restarts,
+  /**
+   * What the runtime is asked for, with what the container gets of the node for itself.
+   * @param as.image instead of the image of the manifest: the path of a checkpoint archive
+   */
+  async containerConfig(
+    { pod }: PodRecord,
+    container: Container,
+    as: { restarts: number; image?: string },
+    signal: AbortSignal,
+  ) {
+    const grant = await this.#admissions.grant(pod, container, signal);
+    const mounts = await this.#options.directories.mounts(pod, container);
+    return containerConfig(pod, container, {
+      restarts: as.restarts,
       mounts,
-      ...(image === undefined ? {} : { image }),
+      grant,
+      ...(as.image === undefined ? {} : { image: as.image }),
     });
+  }
+
+  /** Starts a container that was created. */
+  async startContainer(
+    { pod }: PodRecord,
+    { id, name }: { id: string; name: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const container = allContainers(pod).find((item) => item.name === name);
+    if (container) await this.#admissions.prestart(pod, container, id, signal);
+    await startContainer(this.#options.runtime, id, name, signal);
   }
 
   #failed(record: PodRecord, error: unknown): void {
@@ -268,8 +350,12 @@ export class NodePods {
     if (this.#troubles.get(uid)?.message !== message) {
       this.#options.log('error', `pod ${podName(record.pod)}: ${message}`, { uid });
     }
-    this.#troubles.set(uid, { message, failures, retryAt });
+    this.#troubles.set(uid, { message, failures, retryAt, rejected: error instanceof RejectedError });
   }
+}
+
+function uidOf({ pod }: PodRecord): string {
+  return pod.metadata.uid;
 }
 
 /** What there is of one pod, out of what there is of all. */

@@ -10,7 +10,7 @@ import type { Log, NodePods } from './node-pods.ts';
 import { allContainers, type Pod, podName } from './pod.ts';
 import { type PodDescription, readPodArchive, unpackPodArchive } from './pod-archive.ts';
 import type { PodDirectories } from './pod-directories.ts';
-import { type ActualSandbox, actualPod, type Runtime, removeSandbox, startContainer } from './pod-runtime.ts';
+import { type ActualSandbox, actualPod, type Runtime, removeSandbox } from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
 import { fromRpc } from './rpc-error.ts';
 
@@ -229,12 +229,13 @@ export class PodRestores {
 
   /** Makes the pod of `record` from `archive`, or finishes what an earlier process began. */
   async #restore(record: PodRecord, archive: string, signal: AbortSignal): Promise<PodRecord> {
-    const { runtime, pods, scratch } = this.#options;
+    const { pods, scratch } = this.#options;
     const folder = join(scratch, `.${randomInt(2 ** 47)}`);
     try {
+      await pods.admit(record, signal);
       const begun = await this.#begun(record, archive, signal);
       const containers = begun ?? (await this.#make(record, archive, folder, signal));
-      for (const { id, name } of containers) await startContainer(runtime, id, name, signal);
+      for (const container of containers) await pods.startContainer(record, container, signal);
       const { restoring: _restoring, ...restored } = record;
       await pods.accept(restored);
       return restored;
@@ -281,7 +282,7 @@ export class PodRestores {
     for (const container of allContainers(record.pod)) {
       if (!Object.hasOwn(containers, container.name)) continue;
       await pods.ensureImage(container, signal);
-      configs.push(await pods.containerConfig(record, container, 0));
+      configs.push(await pods.containerConfig(record, container, { restarts: 0 }, signal));
     }
     try {
       const { restoredContainers } = await runtime.restorePod(
