@@ -91,13 +91,15 @@ export async function writeMemory(
 
 export async function writeCore(
   path: string,
-  flags: { pid: number; output: string },
+  flags: { pid: number; output: string; sysroot: string },
   console: Console,
 ): Promise<void> {
+  const { systemRoot } = await import('./system-root.ts');
+  const openMapped = flags.sysroot === '' ? undefined : await systemRoot(flags.sysroot, console);
   await withImages(path, console, async (images) => {
     const pid = await processOf(images, flags.pid);
     const output = flags.output || `core.${pid}`;
-    const core = await coreDump(images, pid);
+    const core = await coreDump(images, pid, openMapped ? { openMapped } : {});
     try {
       const file = await AtomicFile.create(output);
       try {

@@ -7,6 +7,7 @@ import { CodedError } from '../errors/coded-error.ts';
 import { MmEntry } from '../gen/criu/memory.ts';
 import { CoreEntry } from '../gen/criu/task.ts';
 import { coreNotes, elfMachine } from './core-notes.ts';
+import { type MappedFile, MappedFiles } from './mapped-files.ts';
 import { type MappedRange, memoryMap } from './memory-map.ts';
 import { readProcessText } from './process-memory.ts';
 import { listProcesses } from './process-tree.ts';
@@ -45,16 +46,27 @@ const sectionHeaderSize = 64;
 /** As many program headers do not fit into their field of the header. */
 const manyHeaders = 0xffff;
 
+export interface CoreOptions {
+  /** The file that was mapped under this path in the container, where it can be had; closed by the core file. */
+  openMapped?: (file: MappedFile) => Promise<ByteSource | undefined>;
+}
+
 /**
- * The state of a process as an ELF core file, for a debugger.
+ * The state of a process as an ELF core file, for a debugger. What of a map is in its file only is left out, or comes
+ * from there with `openMapped`.
  * @throws CodedError `not-found`, `failed-precondition` for a dead process, `unsupported` for a processor
  *   other than x86-64 and aarch64, `corrupt`.
  */
-export async function coreDump(images: ImageSet, pid: number): Promise<CoreFile> {
+export async function coreDump(
+  images: ImageSet,
+  pid: number,
+  { openMapped }: CoreOptions = {},
+): Promise<CoreFile> {
   const entry = (await listProcesses(images)).get(pid);
   if (!entry) throw new CodedError('not-found', `no process with PID ${pid}`, { data: { pid } });
   const mm = await images.message(`mm-${pid}.img`, MmEntry);
-  const map = await memoryMap(images, await FileTable.read(images), pid);
+  const table = await FileTable.read(images);
+  const map = await memoryMap(images, table, pid);
   if (!mm || !map) throw new CodedError('failed-precondition', `process ${pid} is dead and has no memory`);
   const threads = [];
   for (const tid of [pid, ...entry.threads.filter((one) => one !== pid)]) {
@@ -67,7 +79,7 @@ export async function coreDump(images: ImageSet, pid: number): Promise<CoreFile>
   const files = map.ranges.filter(({ kind }) => kind === 'file');
   const { pageSize } = map;
   const notes = coreNotes({ entry, threads, args, auxv: mm.mm_saved_auxv, files, pageSize });
-  const sources = new Sources(images);
+  const sources = new Sources(images, new MappedFiles(table, mm, openMapped));
   try {
     const segments: Segment[] = [];
     for (const range of map.ranges) segments.push(...(await segmentsOf(range, sources, pid)));
@@ -80,11 +92,13 @@ export async function coreDump(images: ImageSet, pid: number): Promise<CoreFile>
 
 /** The memories that the segments are filled from, each opened once. */
 class Sources {
+  readonly files: MappedFiles;
   readonly #images: ImageSet;
   readonly #memories = new Map<string, Promise<Memory | undefined>>();
 
-  constructor(images: ImageSet) {
+  constructor(images: ImageSet, files: MappedFiles) {
     this.#images = images;
+    this.files = files;
   }
 
   memory(name: string): Promise<Memory | undefined> {
@@ -95,6 +109,7 @@ class Sources {
 
   async close(): Promise<void> {
     for (const memory of this.#memories.values()) await (await memory.catch(() => undefined))?.close();
+    await this.files.close();
   }
 }
 
@@ -128,9 +143,11 @@ async function segmentsOf(range: MappedRange, sources: Sources, pid: number): Pr
   });
   if (range.name === '[vvar]' || range.name === '[vsyscall]') return [part(range.start, range.end, false)];
   const segments: Segment[] = [];
+  const file = range.kind === 'file' ? await sources.files.open(range) : undefined;
   let at = range.start;
   const gap = (end: bigint): void => {
-    if (at < end) segments.push(part(at, end, range.kind !== 'file'));
+    if (at < end && file) segments.push(...fromFile(range, file, part, at, end));
+    else if (at < end) segments.push(part(at, end, range.kind !== 'file'));
     at = end;
   };
   for (const run of await runsOf(range, sources, pid)) {
@@ -143,6 +160,22 @@ async function segmentsOf(range: MappedRange, sources: Sources, pid: number): Pr
   }
   gap(range.end);
   return joined(segments);
+}
+
+/** What of a map its file holds; behind the end of the file nothing can be known. */
+function fromFile(
+  range: MappedRange,
+  file: ByteSource,
+  part: (start: bigint, end: bigint, known: boolean) => Segment,
+  start: bigint,
+  end: bigint,
+): Segment[] {
+  const offset = range.offset + Number(start - range.start);
+  const length = Math.max(0, Math.min(Number(end - start), file.size - offset));
+  if (length === 0) return [part(start, end, false)];
+  const segment = part(start, end, true);
+  segment.pieces.push({ at: start, length, pages: file, offset });
+  return [segment];
 }
 
 /** Neighbours that are both known, or both not, as one. */

@@ -1,7 +1,7 @@
 import { textOf } from '../../bytes/text.ts';
 import { CodedError } from '../../errors/coded-error.ts';
 import { openFileSource } from '../../localfs/file-source.ts';
-import { rootedPath } from './rooted-path.ts';
+import { rootedPath } from '../../localfs/rooted-path.ts';
 
 /** Who the first process of a container is. */
 export interface ContainerUser {

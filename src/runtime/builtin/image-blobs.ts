@@ -9,7 +9,7 @@ import { type ByteSource, readChunks } from '../../bytes/byte-source.ts';
 import { textOf } from '../../bytes/text.ts';
 import { CodedError } from '../../errors/coded-error.ts';
 import { openFileSource } from '../../localfs/file-source.ts';
-import { rootedPath } from './rooted-path.ts';
+import { rootedPath } from '../../localfs/rooted-path.ts';
 
 /** The files of an image as it lies on disk, in a folder or in an archive. */
 export interface ImageFiles {

@@ -4,7 +4,7 @@ import { link, lstat, readdir, rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { CodedError } from '../../errors/coded-error.ts';
 import { makeDirectories } from '../../localfs/make-directories.ts';
-import { rootedPath } from './rooted-path.ts';
+import { rootedPath } from '../../localfs/rooted-path.ts';
 import { runProgram } from './run-program.ts';
 
 /** What becomes of the files that a layer says are gone. Names are relative to the layer. */

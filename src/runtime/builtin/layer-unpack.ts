@@ -6,8 +6,8 @@ import type { TarEntry } from '../../archive/tar-parser.ts';
 import type { StreamedMember } from '../../archive/tar-stream.ts';
 import { CodedError } from '../../errors/coded-error.ts';
 import { makeDirectories } from '../../localfs/make-directories.ts';
+import { rootedPath } from '../../localfs/rooted-path.ts';
 import { overlayRemovals, plainRemovals, type RemovalRules } from './layer-removals.ts';
-import { rootedPath } from './rooted-path.ts';
 import { runProgram } from './run-program.ts';
 
 export interface UnpackTarget {

@@ -5,12 +5,12 @@ import type { NewMember } from '../../archive/tar-writer.ts';
 import type { ByteSource } from '../../bytes/byte-source.ts';
 import { CodedError } from '../../errors/coded-error.ts';
 import { openFileSource } from '../../localfs/file-source.ts';
+import { rootedPath } from '../../localfs/rooted-path.ts';
 import { deviceNumber } from './host-devices.ts';
 import { decompressed } from './image-blobs.ts';
 import { unpackLayer } from './layer-unpack.ts';
 import { type RuntimePaths, rootfsDirectories } from './paths.ts';
 import type { ContainerRecord } from './records.ts';
-import { rootedPath } from './rooted-path.ts';
 
 /** What a container has changed in its root file system since its image. */
 export interface RootfsDiff {

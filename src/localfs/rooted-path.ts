@@ -1,6 +1,6 @@
 import { lstat, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodedError } from '../../errors/coded-error.ts';
+import { CodedError } from '../errors/coded-error.ts';
 
 /** As many links as the kernel follows. */
 const mostLinks = 40;
