@@ -4,16 +4,24 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openFixture } from '../../test/fixture-archives.ts';
+import { madeImageSet, memoryMap, pstree } from '../../test/made-images.ts';
 import { folderFor, needsRuntime } from '../../test/runtime.ts';
 import { FileTable } from '../criu/file-table.ts';
 import { isCoded } from '../errors/coded-error.ts';
-import { coreDump } from './core-dump.ts';
+import { type CoreFile, coreDump } from './core-dump.ts';
 import { imagesOf } from './images.ts';
 import { processDetails } from './process-details.ts';
 
 async function writeCore(archive: string, pid: number, path: string): Promise<void> {
   const checkpoint = await openFixture(archive);
-  const core = await coreDump(await imagesOf(checkpoint), pid);
+  try {
+    await writeParts(await coreDump(await imagesOf(checkpoint), pid), path);
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+async function writeParts(core: CoreFile, path: string): Promise<void> {
   const file = await open(path, 'w', 0o600);
   try {
     for await (const { offset, bytes } of core.parts()) await file.write(bytes, 0, bytes.length, offset);
@@ -21,7 +29,6 @@ async function writeCore(archive: string, pid: number, path: string): Promise<vo
   } finally {
     await file.close();
     await core.close();
-    await checkpoint.close();
   }
 }
 
@@ -82,6 +89,68 @@ test('coreDump: gdb reads private, shared and System V memory', needsRuntime, as
   assert.match(text, /"inside the sealed box"/);
   assert.match(text, /"System V segment 2"/);
   assert.match(text, /\/bin\/memory/);
+});
+
+/** A process with two threads on aarch64, with pages of 64 KiB. */
+function aarch64Images() {
+  const core = (tid: number, comm: string) => ({
+    magic: 'CORE',
+    entries: [
+      {
+        mtype: 'AARCH64',
+        ti_aarch64: {
+          ...{ clear_tid_addr: 0, tls: 0x7700 + tid },
+          gpregs: {
+            regs: Array.from({ length: 31 }, (_, at) => tid * 1000 + at),
+            ...{ sp: 0x20100, pc: 0x10040, pstate: 0x60000000 },
+          },
+          fpsimd: { vregs: Array.from({ length: 64 }, (_, at) => at), fpsr: 1, fpcr: 2 },
+        },
+        tc: { task_state: 1, exit_code: 0, personality: 0, flags: 0, blk_sigset: 0, comm },
+      },
+    ],
+  });
+  const [size, prot] = [1 << 16, 5];
+  const vma = { pgoff: 0, shmid: 0, flags: 0x22, status: 0x201, fd: -1 };
+  const code = { ...vma, start: size, end: 2 * size, prot };
+  return madeImageSet({
+    'pstree.img': pstree({ pid: 7, threads: [7, 8] }),
+    'core-7.img': core(7, 'far away'),
+    'core-8.img': core(8, 'second'),
+    'mm-7.img': memoryMap({
+      mm_saved_auxv: [6, size, 33, 0x30000, 0, 0],
+      vmas: [code, { ...vma, start: 2 * size, end: 3 * size, prot: 3 }],
+    }),
+    'pagemap-7.img': { magic: 'PAGEMAP', entries: [{ pages_id: 1 }, { vaddr: size, compat_nr_pages: 1 }] },
+    // Instructions: nop, everywhere.
+    'pages-1.img': new Uint8Array(new Uint32Array(size / 4).fill(0xd503201f).buffer),
+  });
+}
+
+test('coreDump: aarch64 with its registers, thread pointers and large pages', needsRuntime, async (t) => {
+  const path = join(folderFor(t, 'core'), 'core.7');
+  await writeParts(await coreDump(aarch64Images(), 7), path);
+  const { stdout, stderr, status } = spawnSync('readelf', ['-hlnW', path], { encoding: 'utf8' });
+  assert.deepEqual([status, stderr], [0, '']);
+  assert.match(stdout, /Machine: +AArch64/);
+  assert.match(stdout, /LOAD +0x010000 0x0+10000 0x0+ 0x010000 0x010000 R E 0x10000/);
+  const notes = [...stdout.matchAll(/^ +(?:CORE|LINUX) +0x0*([0-9a-f]+)\s+(\w+)/gm)].map(([, size, type]) => [
+    type,
+    Number.parseInt(size ?? '', 16),
+  ]);
+  assert.deepEqual(
+    notes.filter(([type]) => type !== 'NT_AUXV' && type !== 'NT_FILE'),
+    [
+      ['NT_PRSTATUS', 392],
+      ['NT_PRPSINFO', 136],
+      ['NT_SIGINFO', 128],
+      ['NT_FPREGSET', 528],
+      ['NT_ARM_TLS', 8],
+      ['NT_PRSTATUS', 392],
+      ['NT_FPREGSET', 528],
+      ['NT_ARM_TLS', 8],
+    ],
+  );
 });
 
 test('coreDump: dead, missing', async (t) => {

@@ -105,7 +105,7 @@ function prpsinfo({ entry, args }: CoreSubject, core: CoreEntry): Uint8Array {
   const ids = [creds?.uid ?? 0, creds?.gid ?? 0, entry.pid, entry.ppid, entry.pgid, entry.sid];
   for (const [at, value] of ids.entries()) view.setUint32(16 + at * 4, value, true);
   out.set(unixBytes(core.tc?.comm ?? '').subarray(0, 15), 40);
-  out.set(unixBytes(args.join(' ')).subarray(0, 79), 56);
+  out.set(unixBytes(args.join(' ') || (core.tc?.comm ?? '')).subarray(0, 79), 56);
   return out;
 }
 
