@@ -7,8 +7,8 @@ import { privateDirectory } from '../../localfs/atomic-file.ts';
 import { endPrograms, pauseCriu } from './checkpoint-scratch.ts';
 import type { Deadline } from './deadline.ts';
 import { type Frozen, freezeForDump, thaw } from './freezer.ts';
-import { releaseNetworkLock } from './network-lock.ts';
-import type { CriuOptions, OciRuntime } from './oci-runtime.ts';
+import { lockNetwork, releaseNetworkLock } from './network-lock.ts';
+import type { CheckpointRequest, CriuOptions, OciRuntime } from './oci-runtime.ts';
 import type { RuntimePaths } from './paths.ts';
 import type { ContainerRecord, SandboxRecord } from './records.ts';
 import { rootfsDiff } from './rootfs-diff.ts';
@@ -47,6 +47,8 @@ export interface Captured {
   attempts: number;
 }
 
+type HowToDump = CriuOptions & Pick<CheckpointRequest, 'networkLocked'>;
+
 type Taken = Omit<Captured, 'frozenAt' | 'frozenMicroseconds' | 'attempts'>;
 
 /**
@@ -67,16 +69,20 @@ export async function captureTogether(
   const frozen: Frozen[] = [];
   const taken: Taken[] = [];
   const failures: unknown[] = [];
+  let unlock: (() => Promise<void>) | undefined;
   try {
     frozen.push(...(await freezeAll(targets, deadline)));
+    unlock = await lockNetwork(targets[0]?.network ?? '');
+    const how = { ...options, networkLocked: unlock !== undefined };
     for (const [index, target] of targets.entries()) {
       deadline.check();
-      taken.push(await captureFrozen(target, join(folder, String(index)), options, deadline));
+      taken.push(await captureFrozen(target, join(folder, String(index)), how, deadline));
     }
     for (const each of taken) each.logBytes = await sizeOf(each.target.container.logPath);
   } catch (error) {
     failures.push(error);
   }
+  await unlock?.();
   const frozenMicroseconds: number[] = [];
   for (const [index, { cgroup }] of targets.entries()) {
     if (!keepFrozen || failures.length > 0) {
@@ -130,7 +136,7 @@ function dateOf(moment: number): Date {
 async function captureFrozen(
   target: CaptureTarget,
   folder: string,
-  options: CriuOptions,
+  options: HowToDump,
   deadline: Deadline,
 ): Promise<Taken> {
   const images = join(folder, 'images');
@@ -178,7 +184,7 @@ async function dump(
   target: CaptureTarget,
   imageDir: string,
   workDir: string,
-  options: CriuOptions,
+  options: HowToDump,
   deadline: Deadline,
 ): Promise<void> {
   const request = { ...options, imageDir, workDir, leaveRunning: true };
@@ -219,7 +225,7 @@ async function heal(
   folder: string,
   imageDir: string,
   workDir: string,
-  options: CriuOptions,
+  options: HowToDump,
 ): Promise<void> {
   await endPrograms(folder);
   await releaseNetworkLock(target.network);

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TestNode } from '../../../test/checkpoint-node.ts';
-import { needsRuntime } from '../../../test/runtime.ts';
+import { needsRuntime, runFor } from '../../../test/runtime.ts';
+import { decodeImage } from '../../criu/image.ts';
+import type { TcpStreamEntry } from '../../gen/criu/sockets.ts';
+import { openCheckpoint } from '../../localfs/open-checkpoint.ts';
 
 for (const runtime of ['crun', 'runc'] as const) {
   test(
@@ -67,8 +71,8 @@ for (const runtime of ['crun', 'runc'] as const) {
       for (const name of ['threads', 'both', 'files']) await node.grows(pod, name, 2);
       const last: Record<string, number> = {};
       for (const [name, id] of Object.entries(ids)) {
-        await node.checkpoint(id, join(node.folder, `${name}.tar`));
         last[name] = Number(node.output(pod, name).at(-1)?.split(' ')[0]);
+        await node.checkpoint(id, join(node.folder, `${name}.tar`));
       }
       await node.cri.stopPodSandbox({ podSandboxId: pod.id });
       const second = await node.pod('second');
@@ -86,6 +90,55 @@ for (const runtime of ['crun', 'runc'] as const) {
       assert.equal(status.status?.state, 1);
     },
   );
+}
+
+for (const runtime of ['crun', 'runc'] as const) {
+  test(
+    `a connection inside a container is restored with what was never sent (${runtime})`,
+    needsRuntime,
+    async (t) => {
+      const node = await TestNode.start(t, { runtime });
+      const pod = await node.pod();
+      const id = await node.run(pod, 'both', { args: ['both', '7000', '1'] });
+      await node.grows(pod, 'both', 1);
+      const { network = '' } = node.open.runtime.sandbox(pod.id).namespaces;
+      const nft = async (...args: string[]) => {
+        const { status, stderr } = await runFor(t, 'nsenter', [`--net=${network}`, 'nft', ...args]);
+        assert.equal(status, 0, stderr);
+      };
+      // What is dropped on its way out counts as not sent; both ends come to wait for the other.
+      await nft('add', 'table', 'inet', 'block');
+      await nft('add', 'chain', 'inet', 'block', 'out', '{ type filter hook output priority 0; }');
+      await nft('add', 'rule', 'inet', 'block', 'out', 'meta l4proto tcp drop');
+      await sleep(100);
+      const archive = join(node.folder, 'both.tar');
+      await node.checkpoint(id, archive);
+      await nft('delete', 'table', 'inet', 'block');
+      await node.grows(pod, 'both', 2);
+      await node.cri.stopPodSandbox({ podSandboxId: pod.id });
+      const unsent = (await tcpStreams(archive)).reduce((sum, stream) => sum + (stream.unsq_len ?? 0), 0);
+      assert.equal(unsent, 8);
+      const second = await node.pod('second');
+      await node.run(second, 'both', { archive });
+      await node.grows(second, 'both', 2);
+    },
+  );
+}
+
+async function tcpStreams(archive: string): Promise<TcpStreamEntry[]> {
+  const checkpoint = await openCheckpoint(archive);
+  try {
+    const found: TcpStreamEntry[] = [];
+    for (const { name } of (await checkpoint.members()).files) {
+      if (!name.includes('tcp-stream-')) continue;
+      const content = await checkpoint.open(name);
+      const image = decodeImage(await content.read(0, content.size), basename(name));
+      for (const { message } of image.entries) found.push(message as TcpStreamEntry);
+    }
+    return found;
+  } finally {
+    await checkpoint.close();
+  }
 }
 
 async function running(node: TestNode, podSandboxId: string, name: string): Promise<string | undefined> {

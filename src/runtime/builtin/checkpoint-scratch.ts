@@ -7,7 +7,7 @@ import { makeDirectories } from '../../localfs/make-directories.ts';
 import { dumpFolders, stopCriu } from './criu-moment.ts';
 import { allProcesses, argumentsOf, endProcesses } from './end-processes.ts';
 import { thaw } from './freezer.ts';
-import { releaseNetworkLock } from './network-lock.ts';
+import { unlockNetwork } from './network-lock.ts';
 import type { RuntimePaths } from './paths.ts';
 import { identify, isAlive } from './process-identity.ts';
 import type { ProcessIdentity } from './records.ts';
@@ -17,7 +17,7 @@ interface Owner {
   process: ProcessIdentity;
   /** Cgroups that it freezes. */
   cgroups: string[];
-  /** Network namespaces in which CRIU may have locked the network. */
+  /** Network namespaces in which we or CRIU may have locked the network. */
   networks: string[];
 }
 
@@ -63,7 +63,7 @@ export async function recoverScratch(paths: RuntimePaths, log: (line: string) =>
       if (owner !== undefined && (await isAlive(owner.process))) continue;
       await endPrograms(path);
       for (const cgroup of owner?.cgroups ?? []) await thaw(cgroup);
-      for (const network of owner?.networks ?? []) await releaseNetworkLock(network);
+      for (const network of owner?.networks ?? []) await unlockNetwork(network);
       await rm(path, { recursive: true, force: true });
       log(`cleaned up after a checkpoint or restore that was cut off (${path})`);
     } catch (error) {

@@ -1,12 +1,32 @@
+import { dropPackets, passPackets } from './packet-drop.ts';
 import { runProgram } from './run-program.ts';
 
 /** The mark on CRIU's own packets: rules that carry it are CRIU's. */
 const mark = '0xc114';
 const chain = 'CRIU';
+/** Our own lock. */
+const table = 'stasis_lock';
+
+/**
+ * Keeps a pod's connections still while its frozen containers are captured. CRIU can do so itself, and does on
+ * the node's network and where nft is missing; but then for every container anew, in several times the time, and
+ * in a way that leaves what the pod's other containers send meanwhile unsent.
+ * @returns Ends it; undefined where CRIU has to do it.
+ */
+export async function lockNetwork(network: string): Promise<(() => Promise<void>) | undefined> {
+  if (network === '') return undefined;
+  try {
+    await dropPackets(network, table);
+    return () => passPackets(network, table);
+  } catch {
+    return undefined;
+  }
+}
 
 /**
  * Takes away the rules with which CRIU holds packets back while it saves connections. It does so itself, unless
  * it is killed: then every packet of the pod is dropped for good, so whoever kills it must call this.
+ * Our own lock stays: see {@link unlockNetwork}.
  * @param network File of the network namespace; empty for our own.
  */
 export async function releaseNetworkLock(network: string): Promise<void> {
@@ -24,6 +44,12 @@ export async function releaseNetworkLock(network: string): Promise<void> {
   for (const [, name = ''] of tables.matchAll(/^table inet (CRIU-\d+)$/gm)) {
     await run(network, 'nft', ['delete', 'table', 'inet', name]);
   }
+}
+
+/** Takes away whatever a process that was killed has locked, with CRIU or without. */
+export async function unlockNetwork(network: string): Promise<void> {
+  if (network !== '') await passPackets(network, table);
+  await releaseNetworkLock(network);
 }
 
 function isLock(rule: string): boolean {

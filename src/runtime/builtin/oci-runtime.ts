@@ -1,4 +1,7 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { CodedError } from '../../errors/coded-error.ts';
+import { privateFile } from '../../localfs/atomic-file.ts';
 import { type RunOptions, type RunResult, runProgram } from './run-program.ts';
 
 export type RuntimeName = 'crun' | 'runc';
@@ -19,6 +22,8 @@ export interface CheckpointRequest extends CriuOptions {
   imageDir: string;
   workDir: string;
   leaveRunning: boolean;
+  /** Whether nothing reaches its connections, so that CRIU need not see to that. */
+  networkLocked: boolean;
 }
 
 /** What the two programs word differently. */
@@ -129,7 +134,11 @@ export function ociRuntime(
       await call(`changing the resources of container ${id}`, args, { ...options, stdin });
     },
     async checkpoint(id, request, options) {
-      await call(`checkpointing container ${id}`, checkpointArgs(program, id, request), options);
+      const env = await criuEnvironment(request);
+      await call(`checkpointing container ${id}`, checkpointArgs(program, id, request), {
+        ...options,
+        ...env,
+      });
     },
     restoreFlags: (options) => restoreFlags(program, options),
   };
@@ -144,6 +153,14 @@ function checkpointArgs(program: RuntimeProgram, id: string, request: Checkpoint
     ...program.criuFlags(request),
     id,
   ];
+}
+
+/** CRIU takes options that the runtimes have no flag for from a file that the environment names. */
+async function criuEnvironment({ networkLocked, workDir }: CheckpointRequest): Promise<RunOptions> {
+  if (!networkLocked) return {};
+  const file = join(workDir, 'criu.conf');
+  await writeFile(file, 'network-lock=skip\n', { mode: privateFile });
+  return { env: { ...process.env, CRIU_CONFIG_FILE: file } };
 }
 
 function restoreFlags(program: RuntimeProgram, options: CriuOptions): string[] {
