@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { StasisClient } from '../api/client.ts';
+import type { StasisClient } from '../api/client.ts';
 import { type ClientFile, clientFileName } from '../api/client-file.ts';
-import { httpsSend } from '../kube/https-send.ts';
+import type { HttpsTarget } from '../kube/https-send.ts';
 import { CommandError, type Flags, type FlagValues, UsageError } from './command.ts';
 import { printable } from './output/escape.ts';
 
@@ -40,21 +39,19 @@ export async function daemonClient(flags: DaemonFlags): Promise<StasisClient> {
   const certificate = await fileOf(flags['client-certificate']);
   const key = await fileOf(flags['client-key']);
   const authorities = await fileOf(flags['certificate-authority']);
-  return new StasisClient(
-    httpsSend({
-      server: flags.server,
-      ...(token ? { token } : {}),
-      ...(certificate && key ? { certificate, key } : {}),
-      ...(authorities ? { authorities } : {}),
-    }),
-  );
+  return clientOf({
+    server: flags.server,
+    ...(token ? { token } : {}),
+    ...(certificate && key ? { certificate, key } : {}),
+    ...(authorities ? { authorities } : {}),
+  });
 }
 
 async function localClient(rootDirectory: string): Promise<StasisClient> {
   const path = join(rootDirectory, 'stasis', clientFileName);
   let file: ClientFile;
   try {
-    file = JSON.parse(await readFile(path, 'utf8'));
+    file = JSON.parse((await fileOf(path)) ?? '');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const reason =
@@ -65,11 +62,22 @@ async function localClient(rootDirectory: string): Promise<StasisClient> {
       cause: error,
     });
   }
-  return new StasisClient(httpsSend({ server: file.server, token: file.token, pinned: file.certificate }));
+  return clientOf({ server: file.server, token: file.token, pinned: file.certificate });
+}
+
+/** Help and completion read the flags of every command: what speaks HTTPS is loaded for those who speak it. */
+async function clientOf(target: HttpsTarget): Promise<StasisClient> {
+  const [{ StasisClient }, { httpsSend }] = await Promise.all([
+    import('../api/client.ts'),
+    import('../kube/https-send.ts'),
+  ]);
+  return new StasisClient(httpsSend(target));
 }
 
 async function fileOf(path: string): Promise<string | undefined> {
-  return path ? readFile(path, 'utf8') : undefined;
+  if (!path) return undefined;
+  const { readFile } = await import('node:fs/promises');
+  return readFile(path, 'utf8');
 }
 
 /** Seconds of `--timeout`, or undefined where it was not given. */

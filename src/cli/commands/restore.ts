@@ -1,4 +1,3 @@
-import { realpath } from 'node:fs/promises';
 import { defineCommand } from '../command.ts';
 import { daemonClient, daemonFlags } from '../daemon-client.ts';
 import { printable } from '../output/escape.ts';
@@ -25,6 +24,7 @@ the archive holds is checked before anything is started. The archive stays as it
   complete: 'files',
   async run({ flags, args: [archive = ''], console }) {
     const client = await daemonClient(flags);
+    const { realpath } = await import('node:fs/promises');
     const { pod } = await client.restore(
       {
         archive: flags.server ? archive : await realpath(archive),
