@@ -75,12 +75,15 @@ function searching({ mib, tar }: Archives): Case {
   };
 }
 
-/** Nothing is remembered between runs, so the second promise is about the same work. */
+/** Reading every archive, and taking what an earlier run remembered of them. */
 function listing(folder: string): Case[] {
-  const contestants = [ours('list', folder), peer('list', folder)];
   return [
-    { work: 'list 1,000 archives', contestants, target: { milliseconds: 1000 } },
-    { work: 'list 1,000 again', contestants: contestants.slice(0, 1), target: { milliseconds: 200 } },
+    {
+      work: 'list 1,000 archives',
+      contestants: [ours('list', '--no-index', folder), peer('list', folder)],
+      target: { milliseconds: 1000 },
+    },
+    { work: 'list 1,000 again', contestants: [ours('list', folder)], target: { milliseconds: 200 } },
   ];
 }
 

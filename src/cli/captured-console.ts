@@ -19,7 +19,7 @@ export interface CapturedConsole extends Console {
   readonly err: CapturedOutput;
 }
 
-/** A console without a terminal whose output is kept. */
+/** A console without a terminal whose output is kept; nothing is remembered between runs unless `env` says where. */
 export function capturedConsole(
   options: { program?: string; env?: Record<string, string>; input?: Uint8Array; now?: Date } = {},
 ): CapturedConsole {
@@ -30,7 +30,7 @@ export function capturedConsole(
     async *input() {
       if (options.input) yield options.input;
     },
-    env: options.env ?? {},
+    env: { CACHE_DIRECTORY: '', ...options.env },
     signal: new AbortController().signal,
     now: () => options.now ?? new Date(),
   };

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { IdentityIndex } from '../localfs/identity-index.ts';
 import { capturedConsole } from './captured-console.ts';
 import { commands } from './commands.ts';
 import { run } from './run.ts';
@@ -200,6 +201,29 @@ default     p1    c1          CRI-O        21 Nov 26 01:03 UTC   checkpoint-b.ta
     err,
     `2026/11/21 03:04:05 Error extracting information from ${folder}/checkpoint-d.tar: unexpected EOF: the archive is cut off before offset 0\n`,
   );
+});
+
+test('list takes what is remembered of an archive that did not change; --no-index and limits read it', async (t) => {
+  const folder = await scratch(t);
+  const path = join(folder, 'checkpoint-a.tar');
+  await copyFile(crio, path);
+  const cache = join(folder, 'cache');
+  const index = IdentityIndex.open(join(cache, 'lists'), folder, () => Date.now() + 60_000);
+  const stamp = index?.stamp(path);
+  assert.ok(index && stamp);
+  const other = { engine: 'stasis', id: '', name: 'remembered', image: '', created: '' } as const;
+  index.add(path, stamp, { ...other, checkpointed: undefined, pod: '', namespace: '' });
+  await index.save();
+  const list = async (...flags: string[]): Promise<string> => {
+    const console = capturedConsole({ env: { CACHE_DIRECTORY: cache } });
+    assert.equal(await run(commands, ['list', ...flags, folder], console), 0);
+    return console.out.text;
+  };
+  assert.match(await list(), /remembered/);
+  assert.match(await list('--no-index'), /default +p1 +c1/);
+  assert.match(await list('--max-members=1000'), /default +p1 +c1/);
+  await copyFile(containerd, path);
+  assert.match(await list(), /default +p1 +c1 +containerd/);
 });
 
 test('list: nothing found is not a failure', async (t) => {

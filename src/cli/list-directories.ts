@@ -1,11 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { defaultLimits } from '../archive/limits.ts';
 import { printGoJson } from '../bytes/go-json.ts';
-import { type Identity, readIdentity } from '../checkpoint/identity.ts';
-import { identityNow } from '../localfs/identity-now.ts';
+import type { ListedIdentity } from '../checkpoint/identity-table.ts';
+import type { FileStamp, IdentityIndex } from '../localfs/identity-index.ts';
 import type { Console } from './console.ts';
-import { openCheckpoint } from './open.ts';
+import { identityIndex } from './open.ts';
 import { printable } from './output/escape.ts';
 import { logTime, rfc822 } from './output/go-time.ts';
 import { tabTable } from './output/tab-table.ts';
@@ -17,13 +16,19 @@ const atOnce = 16;
 interface Listed {
   directory: string;
   name: string;
-  identity: Identity;
+  identity: ListedIdentity;
+}
+
+export interface ListOptions {
+  format: 'table' | 'json';
+  /** Whether what is read is remembered, and what is remembered is not read. */
+  index: boolean;
 }
 
 /** Prints the checkpoint archives in directories, all in one table. */
 export async function listDirectories(
   directories: readonly string[],
-  format: 'table' | 'json',
+  { format, index }: ListOptions,
   console: Console,
 ): Promise<void> {
   const listed: Listed[] = [];
@@ -31,7 +36,9 @@ export async function listDirectories(
   for (const directory of directories) {
     const names = await archivesIn(directory);
     if (names.length > 0) headings += `Listing checkpoints in path: ${printable(directory)}\n`;
-    listed.push(...(await identities(directory, names, console)));
+    // Limits that were set for this run are about this run's reading.
+    const remembered = index && !console.limits ? await identityIndex(directory, console.env) : undefined;
+    listed.push(...(await identities(directory, names, remembered, console)));
   }
   if (format === 'json') {
     console.out.write(`${printGoJson(listed.map(listNode), '  ')}\n`);
@@ -59,36 +66,60 @@ async function archivesIn(directory: string): Promise<string[]> {
   return names.filter((name) => name.startsWith('checkpoint-')).sort();
 }
 
-async function identities(directory: string, names: readonly string[], console: Console): Promise<Listed[]> {
+async function identities(
+  directory: string,
+  names: readonly string[],
+  index: IdentityIndex | undefined,
+  console: Console,
+): Promise<Listed[]> {
   const found: (Listed | undefined)[] = new Array(names.length);
-  const failures: (string | undefined)[] = new Array(names.length);
-  let next = 0;
+  const unread: Unread[] = [];
+  for (const [at, name] of names.entries()) {
+    const path = join(directory, name);
+    const stamp = index?.stamp(path);
+    const identity = stamp && index?.get(stamp);
+    if (identity) found[at] = { directory, name, identity };
+    else unread.push({ at, path, stamp });
+  }
+  if (unread.length > 0) {
+    await readEach(unread, console, ({ at, path, stamp }, identity) => {
+      found[at] = { directory, name: names[at] ?? '', identity };
+      if (stamp) index?.add(path, stamp, identity);
+    });
+  }
+  await index?.save();
+  return found.filter((one) => one !== undefined);
+}
+
+/** An archive that nothing is remembered of. */
+interface Unread {
+  /** Its place among the names. */
+  at: number;
+  path: string;
+  stamp: FileStamp | undefined;
+}
+
+/** Reads archives, several at a time, and names those that cannot be read, in order. */
+async function readEach(
+  unread: readonly Unread[],
+  console: Console,
+  done: (one: Unread, identity: ListedIdentity) => void,
+): Promise<void> {
+  const { archiveIdentity } = await import('./archive-identity.ts');
+  const failures: string[] = [];
+  const waiting = unread.values();
   const work = async (): Promise<void> => {
-    for (let at = next++; at < names.length; at = next++) {
-      const name = names[at] ?? '';
+    for (const one of waiting) {
       try {
-        found[at] = { directory, name, identity: await identityOf(join(directory, name), console) };
+        done(one, await archiveIdentity(one.path, console));
       } catch (error) {
-        failures[at] =
-          `Error extracting information from ${printable(join(directory, name))}: ${errorText(error)}`;
+        failures[one.at] = `Error extracting information from ${printable(one.path)}: ${errorText(error)}`;
       }
     }
   };
   await Promise.all(Array.from({ length: atOnce }, work));
   for (const failure of failures) {
     if (failure !== undefined) console.err.write(`${logTime(console.now())} ${failure}\n`);
-  }
-  return found.filter((one) => one !== undefined);
-}
-
-async function identityOf(path: string, console: Console): Promise<Identity> {
-  const identity = identityNow(path, console.limits ?? defaultLimits);
-  if (identity) return identity;
-  const checkpoint = await openCheckpoint(path, { limits: console.limits });
-  try {
-    return await readIdentity(checkpoint);
-  } finally {
-    await checkpoint.close();
   }
 }
 
