@@ -1,8 +1,16 @@
-import { type Codec, magicLength, refusePacking, sniffPacking } from '../archive/compression.ts';
+import {
+  type Codec,
+  type Compression,
+  magicLength,
+  refusePacking,
+  sniffPacking,
+} from '../archive/compression.ts';
 import { framesSource } from '../archive/frames-source.ts';
 import { type ArchiveLimits, defaultLimits } from '../archive/limits.ts';
 import { readSeekTable } from '../archive/seek-table.ts';
 import { type ByteSource, readChunks } from '../bytes/byte-source.ts';
+import { CodedError } from '../errors/coded-error.ts';
+import { layoutFile } from '../oci/layout-names.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { streamCheckpoint } from './from-stream.ts';
 import { tarCheckpoint } from './from-tar.ts';
@@ -12,6 +20,8 @@ export interface ArchiveOptions {
   codec: Codec;
   limits?: ArchiveLimits;
   signal?: AbortSignal | undefined;
+  /** An OCI image layout that is packed as one stream is named as what it is. */
+  refuseLayout?: boolean;
 }
 
 /**
@@ -21,7 +31,7 @@ export interface ArchiveOptions {
  * @throws CodedError `unsupported` for other ways of packing. Whether it is an archive at all shows later.
  */
 export async function openArchive(source: ByteSource, options: ArchiveOptions): Promise<Checkpoint> {
-  const { origin, codec, limits = defaultLimits, signal } = options;
+  const { origin, codec, limits = defaultLimits, signal, refuseLayout = false } = options;
   try {
     const packing = sniffPacking(await source.read(0, Math.min(magicLength, source.size), signal));
     if (packing === 'none') return tarCheckpoint(source, { origin, limits });
@@ -35,9 +45,18 @@ export async function openArchive(source: ByteSource, options: ArchiveOptions): 
     }
     const reopen = (again?: AbortSignal) =>
       codec.decompress(packing, readChunks(source, 1 << 18, again), again);
-    return streamCheckpoint(reopen, { origin, format, limits, close: () => source.close() });
+    const refuse = refuseLayout ? (name: string) => refuseImage(name, origin, packing) : undefined;
+    return streamCheckpoint(reopen, { origin, format, limits, refuse, close: () => source.close() });
   } catch (error) {
     await source.close();
     throw error;
   }
+}
+
+/** Blobs of an image are reached at random, which a stream cannot give. @throws CodedError `unsupported` */
+function refuseImage(name: string, origin: string, packing: Compression): void {
+  if (name !== layoutFile) return;
+  throw new CodedError('unsupported', `${origin} is an OCI image layout packed with ${packing} as a whole`, {
+    hint: `unpack it first: ${packing} -dc ${origin} | stasis COMMAND -`,
+  });
 }

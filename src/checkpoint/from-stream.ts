@@ -27,6 +27,8 @@ export interface StreamCheckpointOptions {
   /** For people: `tar+gzip`. */
   format: string;
   limits?: ArchiveLimits;
+  /** Told the name of every member that a pass meets; throws where the archive is not what it was taken for. */
+  refuse?: ((name: string) => void) | undefined;
   /** Releases what `reopen` reads from. */
   close?: () => Promise<void>;
 }
@@ -62,6 +64,7 @@ class StreamCheckpoint implements Checkpoint {
   readonly #reopen: Reopen;
   readonly #limits: ArchiveLimits;
   readonly #release: () => Promise<void>;
+  readonly #refuse: ((name: string) => void) | undefined;
   readonly #kept: KeptMembers;
   /** Members that some pass has seen; complete once there is an index. */
   readonly #seen = new Map<string, Seen>();
@@ -75,6 +78,7 @@ class StreamCheckpoint implements Checkpoint {
     this.format = options.format;
     this.#reopen = reopen;
     this.#limits = options.limits ?? defaultLimits;
+    this.#refuse = options.refuse;
     this.#release = options.close ?? (async () => {});
     this.#kept = new KeptMembers(this.#limits.keptBytes);
   }
@@ -181,6 +185,7 @@ class StreamCheckpoint implements Checkpoint {
     const entries: TarEntry[] = [];
     for await (const { entry, content } of this.#archive(signal)) {
       entries.push(entry);
+      this.#refuse?.(plainName(entry.name));
       if (!this.#isReplaced(entry)) await this.#visit({ entry, content }, pass);
       if (pass.enough()) return new TarIndex(entries);
     }

@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { writeFrames } from '../archive/frames-writer.ts';
 import { indexTar } from '../archive/tar-index.ts';
+import { type NewMember, writeTar } from '../archive/tar-writer.ts';
 import { bytesSource } from '../bytes/byte-source.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { isCoded } from '../errors/coded-error.ts';
@@ -99,6 +100,78 @@ test('openCheckpoint + an OCI layout, as a tar and as a directory', async (t) =>
   await assert.rejects(openCheckpoint(path, { image: 'other:1' }), (error) => isCoded(error, 'not-found'));
   await a.close();
   await b.close();
+});
+
+/** An OCI archive with these layers, each packed in its own way. */
+async function layered(layers: readonly (readonly NewMember[])[], mediaType?: string): Promise<Buffer> {
+  const tar = async (members: readonly NewMember[]): Promise<Buffer> => {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of writeTar(members)) pieces.push(piece);
+    return Buffer.concat(pieces);
+  };
+  const packings = [(bytes: Buffer) => bytes, gzipSync, zstdCompressSync];
+  const blobs: NewMember[] = [];
+  const put = (bytes: Buffer, type: string) => {
+    const hex = sha256Of(bytes);
+    blobs.push({ name: `blobs/sha256/${hex}`, content: bytes });
+    return { mediaType: type, digest: `sha256:${hex}`, size: bytes.length };
+  };
+  const listed = [];
+  for (const [at, members] of layers.entries()) {
+    const packed = packings[at % packings.length]?.(await tar(members)) ?? Buffer.alloc(0);
+    listed.push(put(packed, mediaType ?? 'application/vnd.oci.image.layer.v1.tar'));
+  }
+  const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+  const config = put(json({}), 'application/vnd.oci.image.config.v1+json');
+  const manifest = put(
+    json({ schemaVersion: 2, config, layers: listed }),
+    'application/vnd.oci.image.manifest.v1+json',
+  );
+  const index: NewMember = { name: 'index.json', content: json({ schemaVersion: 2, manifests: [manifest] }) };
+  return tar([{ name: 'oci-layout', content: json({ imageLayoutVersion: '1.0.0' }) }, index, ...blobs]);
+}
+
+const text = (name: string, content: string): NewMember => ({ name, content: Buffer.from(content) });
+
+test('openCheckpoint + an image of several layers: the upper one counts, whiteouts remove', async (t) => {
+  const path = join(scratch(t), 'layers.tar');
+  const layers = [
+    [
+      ...[text('config.dump', 'old'), text('spec.dump', 'kept'), text('checkpoint/core-1.img', 'gone')],
+      ...[text('checkpoint/mm-1.img', 'mm'), text('volumes/a.tar', 'emptied'), text('file/below', 'covered')],
+    ],
+    [text('config.dump', 'middle'), text('checkpoint/.wh.core-1.img', ''), text('volumes/.wh..wh..opq', '')],
+    [text('config.dump', 'new'), text('volumes/b.tar', 'b'), text('file', 'no folder any more')],
+  ];
+  writeFileSync(path, await layered(layers));
+  const checkpoint = await openCheckpoint(path);
+  t.after(() => checkpoint.close());
+  const names = ['config.dump', 'volumes/b.tar', 'file', 'spec.dump', 'checkpoint/mm-1.img'];
+  const { files, raw } = await checkpoint.members();
+  assert.deepEqual(files.map(({ name }) => name).sort(), names.toSorted());
+  assert.deepEqual(raw.map(({ name }) => name).sort(), names.toSorted());
+  assert.equal(String(await checkpoint.read('config.dump')), 'new');
+  assert.equal(String(await checkpoint.read('spec.dump')), 'kept');
+  assert.equal(await checkpoint.find('checkpoint/core-1.img'), undefined);
+  assert.deepEqual(Object.keys(await streamedDigests(checkpoint)).sort(), names.toSorted());
+});
+
+test('openCheckpoint + images that cannot be read say why', async (t) => {
+  const folder = scratch(t);
+  const refused = async (name: string, bytes: Buffer, reason: RegExp): Promise<void> => {
+    writeFileSync(join(folder, name), bytes);
+    const opening = openCheckpoint(join(folder, name)).then((one) => one.find('config.dump'));
+    await assert.rejects(opening, (error) => isCoded(error, 'unsupported') && reason.test(error.message));
+  };
+  await refused('none.tar', await layered([]), /the image has 0 layers/);
+  await refused(
+    'other.tar',
+    await layered([[]], 'application/x+encrypted'),
+    /a layer is "application\/x\+encrypted"/,
+  );
+  const image = readFileSync(join(fixtures, 'podman-5.8.6-create-image.oci.tar'));
+  await refused('image.tar.gz', gzipSync(image), /is an OCI image layout packed with gzip as a whole/);
+  await refused('image.tar.zst', zstdCompressSync(image), /is an OCI image layout packed with zstd/);
 });
 
 test('openCheckpoint + CRIU images by themselves, without following links', async (t) => {

@@ -36,8 +36,8 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
 
 async function fromSource(source: ByteSource, origin: string, options: OpenOptions): Promise<Checkpoint> {
   const { limits = defaultLimits, signal } = options;
-  const archive = await openArchive(source, { origin, codec, limits, signal });
-  // The mark of an OCI layout is a member at the top; a compressed archive would have to be read through for it.
+  const archive = await openArchive(source, { origin, codec, limits, signal, refuseLayout: true });
+  // The mark of an OCI layout is a member at the top; a compressed archive says so when it passes.
   if (archive.sequential) return archive;
   try {
     return (await archive.find(layoutFile, signal)) ? await fromImage(archive, options) : archive;
@@ -49,18 +49,32 @@ async function fromSource(source: ByteSource, origin: string, options: OpenOptio
 
 /** @param layout owned from here on: closed with what is returned. */
 async function fromImage(layout: Checkpoint, { limits = defaultLimits, signal, image }: OpenOptions) {
-  const { imageLayer } = await import('../oci/checkpoint-layer.ts');
-  const layer = await imageLayer(layout, image, signal);
-  const blob = await layer.open(signal);
-  const source: ByteSource = {
-    size: blob.size,
-    read: (offset, length, again) => blob.read(offset, length, again),
+  const { imageLayers } = await import('../oci/checkpoint-layer.ts');
+  const { layers, open } = await imageLayers(layout, image, signal);
+  const options = { origin: layout.origin, codec, limits, signal };
+  const close = (): Promise<void> => layout.close();
+  if (layers.length === 1 && layers[0])
+    return openArchive(closing(await open(layers[0], signal), close), options);
+  const opened: Checkpoint[] = [];
+  try {
+    for (const layer of layers) opened.push(await openArchive(await open(layer, signal), options));
+  } catch (error) {
+    for (const layer of opened) await layer.close();
+    throw error;
+  }
+  const { layersCheckpoint } = await import('../checkpoint/from-layers.ts');
+  return layersCheckpoint(opened, { origin: layout.origin, format: 'OCI image', close });
+}
+
+function closing(source: ByteSource, close: () => Promise<void>): ByteSource {
+  return {
+    size: source.size,
+    read: (offset, length, signal) => source.read(offset, length, signal),
     async close() {
-      await blob.close();
-      await layout.close();
+      await source.close();
+      await close();
     },
   };
-  return openArchive(source, { origin: layout.origin, codec, limits, signal });
 }
 
 /** Standard input at random: the file itself where it is one, else what comes through the pipe. */

@@ -12,14 +12,18 @@ import {
 } from './descriptor.ts';
 import { blobName, indexFile } from './layout-names.ts';
 
-/** The layer of an image that holds a checkpoint. */
-export interface CheckpointLayer {
+/** The layers of an image that holds a checkpoint. */
+export interface CheckpointLayers {
   manifest: ImageManifest;
-  layer: Descriptor;
+  /** The lowest first. */
+  layers: readonly Descriptor[];
   /** Of the manifest, and of what points to it. */
   annotations: Annotations;
-  open(signal?: AbortSignal): Promise<ByteSource>;
+  open(layer: Descriptor, signal?: AbortSignal): Promise<ByteSource>;
 }
+
+/** As many layers as container engines put on top of each other. */
+const maxLayers = 127;
 
 /** How deep indexes may point to indexes. */
 const maxDepth = 4;
@@ -29,28 +33,29 @@ const maxDepth = 4;
  * @param layout the layout, opened like a checkpoint: by the names of its files.
  * @param image the reference name of the image, needed where the layout holds several.
  * @throws CodedError `corrupt` when the layout does not hold together, `not-found` when it lacks the image,
- *   `unsupported` when the image has more than one layer.
+ *   `unsupported` when the image has no layers or too many, or layers that are no archives.
  */
-export async function imageLayer(
+export async function imageLayers(
   layout: Checkpoint,
   image?: string,
   signal?: AbortSignal,
-): Promise<CheckpointLayer> {
+): Promise<CheckpointLayers> {
   const index = parseIndex(await layout.read(indexFile, { limit: documentLimit, signal }));
   const pointer = choose(layout.origin, index.manifests, image);
   const { manifest, annotations } = await resolve(layout, pointer, 0, signal);
-  const [layer, ...more] = manifest.layers;
-  if (!layer || more.length > 0) {
-    throw new CodedError(
-      'unsupported',
-      `${layout.origin}: the image has ${manifest.layers.length} layers; a checkpoint image has one`,
-    );
-  }
+  const { layers } = manifest;
+  const refuse = (found: string): CodedError =>
+    new CodedError('unsupported', `${layout.origin}: ${found}`, { hint: 'a checkpoint image has one layer' });
+  if (layers.length === 0 || layers.length > maxLayers) throw refuse(`the image has ${layers.length} layers`);
+  const other = layers.find(
+    ({ mediaType }) => mediaType !== '' && !/\.tar([.+](gzip|zstd))?$/.test(mediaType),
+  );
+  if (other) throw refuse(`a layer is ${JSON.stringify(other.mediaType)}, which is not read here`);
   return {
     manifest,
-    layer,
+    layers,
     annotations: { ...index.annotations, ...annotations },
-    open: (again) => openBlob(layout, layer, again),
+    open: (layer, again) => openBlob(layout, layer, again),
   };
 }
 

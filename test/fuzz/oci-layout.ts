@@ -4,7 +4,7 @@ import { resolveLimits } from '../../src/archive/limits.ts';
 import { bytesSource } from '../../src/bytes/byte-source.ts';
 import { utf8 } from '../../src/bytes/text.ts';
 import { tarCheckpoint } from '../../src/checkpoint/from-tar.ts';
-import { imageLayer } from '../../src/oci/checkpoint-layer.ts';
+import { imageLayers } from '../../src/oci/checkpoint-layer.ts';
 import { parseIndex, parseManifest } from '../../src/oci/descriptor.ts';
 
 const limits = resolveLimits({ members: 1000 });
@@ -16,8 +16,8 @@ export async function target(bytes: Uint8Array): Promise<void> {
     else parseManifest(bytes);
     return;
   }
-  const layer = await imageLayer(tarCheckpoint(bytesSource(bytes), { origin: 'fuzz', limits }));
-  await layer.open();
+  const { layers, open } = await imageLayers(tarCheckpoint(bytesSource(bytes), { origin: 'fuzz', limits }));
+  for (const layer of layers) await open(layer);
 }
 
 export async function seeds(): Promise<Uint8Array[]> {
