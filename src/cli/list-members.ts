@@ -5,16 +5,25 @@ import { textOf } from '../bytes/text.ts';
 import { type Checkpoint, missingMember, readIfPresent } from '../checkpoint/checkpoint.ts';
 import { openArchive } from '../checkpoint/from-archive.ts';
 import { memberNames } from '../checkpoint/layout.ts';
+import { CodedError } from '../errors/coded-error.ts';
 import { lateCodec } from '../localfs/late-codec.ts';
+import { UsageError } from './command.ts';
 import type { Console } from './console.ts';
 import { openCheckpoint } from './open.ts';
-import { printable, printableLines } from './output/escape.ts';
+import { printable, printableLines, quote } from './output/escape.ts';
 import { padLeft } from './output/width.ts';
+
+/** An archive that is a member itself. */
+interface Inside {
+  rootfs: boolean;
+  /** The name of a member, or where a file system in memory was mounted. */
+  in: string;
+}
 
 /** Prints what a checkpoint, or the change of its root file system, consists of. */
 export async function listMembers(
   path: string,
-  flags: { rootfs: boolean; deleted: boolean; format: 'table' | 'json' },
+  flags: Inside & { deleted: boolean; format: 'table' | 'json' },
   console: Console,
 ): Promise<void> {
   const checkpoint = await openCheckpoint(path, { limits: console.limits });
@@ -25,7 +34,7 @@ export async function listMembers(
       else for (const one of paths) console.out.write(`${printable(String(one))}\n`);
       return;
     }
-    const listed = flags.rootfs ? await rootfsOf(checkpoint) : checkpoint;
+    const listed = await insideOf(checkpoint, flags);
     printList(await listed.members(), flags.format, console);
   } finally {
     await checkpoint.close();
@@ -36,13 +45,13 @@ export async function listMembers(
 export async function printMembers(
   path: string,
   names: readonly string[],
-  rootfs: boolean,
+  flags: Inside,
   console: Console,
 ): Promise<void> {
   const checkpoint = await openCheckpoint(path, { limits: console.limits });
   try {
-    const from = rootfs ? await rootfsOf(checkpoint) : checkpoint;
-    const wanted = names.map((name) => plainName(rootfs ? name.replace(/^\/+/, '') : name));
+    const from = await insideOf(checkpoint, flags);
+    const wanted = names.map((name) => plainName(from === checkpoint ? name : name.replace(/^\/+/, '')));
     await from.prepare({ names: wanted });
     for (const name of wanted) {
       const source = await from.open(name);
@@ -103,14 +112,34 @@ function permissions(mode: number): string {
   return bits.join('');
 }
 
-/** The archive inside the archive; closed together with the checkpoint. */
-async function rootfsOf(checkpoint: Checkpoint): Promise<Checkpoint> {
-  if (!(await checkpoint.find(memberNames.rootfsDiff))) {
-    throw missingMember(checkpoint.origin, memberNames.rootfsDiff);
-  }
-  await checkpoint.prepare({ names: [memberNames.rootfsDiff] });
-  const source = await checkpoint.open(memberNames.rootfsDiff);
-  return openArchive(source, { origin: `${checkpoint.origin}:${memberNames.rootfsDiff}`, codec: lateCodec });
+/** The archive inside the archive, where one is asked for; closed together with the checkpoint. */
+async function insideOf(checkpoint: Checkpoint, flags: Inside): Promise<Checkpoint> {
+  if (!flags.rootfs && flags.in === '') return checkpoint;
+  if (flags.rootfs && flags.in !== '') throw new UsageError('--rootfs and --in exclude each other');
+  const name = flags.rootfs ? memberNames.rootfsDiff : await memberAt(checkpoint, flags.in);
+  await checkpoint.prepare({ names: [name] });
+  if (!(await checkpoint.find(name))) throw missingMember(checkpoint.origin, name);
+  const source = await checkpoint.open(name);
+  return openArchive(source, { origin: `${checkpoint.origin}:${name}`, codec: lateCodec });
+}
+
+/** The member of that name, or that holds what was mounted there. @throws CodedError `not-found` */
+async function memberAt(checkpoint: Checkpoint, place: string): Promise<string> {
+  if (!place.startsWith('/')) return plainName(place);
+  const [{ temporaryMembers }, { imagesOf }, { announce }] = await Promise.all([
+    import('../inspect/temporary-files.ts'),
+    import('../inspect/images.ts'),
+    import('../inspect/announce.ts'),
+  ]);
+  await announce(checkpoint, { names: [], images: ['inventory.img', 'mountpoints-', 'tmpfs-'] });
+  const members = await temporaryMembers(await imagesOf(checkpoint));
+  const path = place.replace(/(?<=.)\/+$/, '');
+  const found = members.findLast(({ mountpoints }) => mountpoints.includes(path));
+  if (found) return found.name;
+  const places = members.flatMap(({ mountpoints }) => mountpoints).map(printable);
+  throw new CodedError('not-found', `${checkpoint.origin} has no contents of ${quote(place)}`, {
+    hint: `it has those of ${places.join(', ') || 'no file system in memory'}`,
+  });
 }
 
 async function deletedFiles(checkpoint: Checkpoint): Promise<Json[]> {

@@ -52,7 +52,7 @@ function itemNodes(item: unknown, at: number): TreeNode[] {
   const label = title === undefined || title === 'name' || title === 'path' ? head : `${title} ${head}`;
   if (rest.length === 0) return [treeNode(label)];
   if (rest.every(([, value]) => isSimple(value))) {
-    const facts = rest.map(([key, value]) => `${wordsOf(key).toLowerCase()} ${simpleText(value)}`);
+    const facts = rest.map(([key, value]) => `${wordsOf(key).toLowerCase()} ${factText(key, value)}`);
     return [treeNode(`${label}: ${facts.join(', ')}`)];
   }
   return [
@@ -76,12 +76,21 @@ function simpleText(value: unknown): string {
   return Array.isArray(value) ? value.map(scalarText).join(' ') : scalarText(value);
 }
 
+/** Modes are read in octal, times as dates. */
+function factText(key: string, value: unknown): string {
+  if (typeof value !== 'number') return simpleText(value);
+  if (key === 'mode' || key === 'permissions') return value.toString(8).padStart(4, '0');
+  if (key === 'mtime' && Math.abs(value) < 1e11)
+    return new Date(value * 1000).toISOString().replace('.000Z', 'Z');
+  return String(value);
+}
+
 function memberNodes(name: string, value: unknown): TreeNode[] {
   if (isEmpty(value)) return [];
   if (Array.isArray(value) && value.every(isScalar)) {
     return [treeNode(`${name}: ${value.map(scalarText).join(', ')}`)];
   }
-  if (isScalar(value)) return [treeNode(`${name}: ${scalarText(value)}`)];
+  if (isScalar(value)) return [treeNode(`${name}: ${factText(name.toLowerCase(), value)}`)];
   const children = dataNodes(value);
   return children.length > 0 ? [treeNode(name, children)] : [];
 }

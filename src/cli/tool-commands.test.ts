@@ -4,6 +4,9 @@ import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { imageBytes } from '../../test/made-images.ts';
+import { type NewMember, writeTar } from '../archive/tar-writer.ts';
 import { bytesSource } from '../bytes/byte-source.ts';
 import { utf8 } from '../bytes/text.ts';
 import { capturedConsole } from './captured-console.ts';
@@ -122,6 +125,39 @@ test('ls: members with kind, permissions and size; the changes of the root file 
   const [first] = JSON.parse((await stasis(['ls', '--format', 'json', crio])).out);
   assert.deepEqual(first, { name: 'stats-dump', type: 'file', size: 46, mode: '0644' });
 });
+
+test('ls and cat --in: archives inside, by member or by mount point', async (t) => {
+  assert.match(
+    (await stasis(['ls', '--in', '/dev', podman])).out,
+    /^lrwxrwxrwx 0 \.\/stdin -> \/proc\/self\/fd\/0\n/m,
+  );
+  const nowhere = await stasis(['ls', '--in', '/nowhere', crio]);
+  assert.match(nowhere.err, /has no contents of "\/nowhere"\nit has those of \/dev\n$/);
+  const folder = await scratch(t);
+  await mkdir(join(folder, 'checkpoint'));
+  const mount = { fstype: 7, mnt_id: 5, parent_mnt_id: 1, flags: 0, root: '/', source: 'tmpfs', options: '' };
+  const mounts = [{ ...mount, root_dev: 9, mountpoint: '/run/queue' }];
+  const files: Record<string, Uint8Array> = {
+    'inventory.img': imageBytes({ magic: 'INVENTORY', entries: [{ img_version: 2 }] }),
+    'mountpoints-1.img': imageBytes({ magic: 'MNTS', entries: mounts }),
+    'tmpfs-dev-9.tar.gz.img': gzipSync(
+      await tarOf([{ name: './jobs/first', content: Buffer.from('to do') }]),
+    ),
+  };
+  for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, 'checkpoint', name), bytes);
+  assert.match((await stasis(['ls', '--in', '/run/queue', folder])).out, /^-rw------- 5 \.\/jobs\/first\n$/);
+  for (const place of ['/run/queue/', 'checkpoint/tmpfs-dev-9.tar.gz.img']) {
+    assert.equal((await stasis(['cat', '--in', place, folder, 'jobs/first'])).out, 'to do', place);
+  }
+  const both = await stasis(['ls', '--in', '/dev', '--rootfs', folder]);
+  assert.deepEqual([both.status, both.err], [2, 'Error: --rootfs and --in exclude each other\n']);
+});
+
+async function tarOf(members: readonly NewMember[]): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of writeTar(members)) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
 
 test('cat: the bytes of members, a message where there is none', async () => {
   const { out } = await stasis(['cat', crio, 'dump.log']);

@@ -34,7 +34,16 @@ export async function rootfsChanges(
   limits: ArchiveLimits = defaultLimits,
 ): Promise<ChangedFile[]> {
   const name = memberNames.rootfsDiff;
-  if (!(await checkpoint.find(name))) return [];
+  return (await checkpoint.find(name)) ? listArchive(checkpoint, name, codec, limits) : [];
+}
+
+/** What a member lists that is an archive itself, packed or not. @throws CodedError as {@link rootfsChanges} does */
+export async function listArchive(
+  checkpoint: Checkpoint,
+  name: string,
+  codec?: Codec,
+  limits: ArchiveLimits = defaultLimits,
+): Promise<ChangedFile[]> {
   const source = await checkpoint.open(name);
   try {
     const packing = sniffPacking(await source.read(0, Math.min(6, source.size)));
@@ -63,7 +72,7 @@ function changeOf(entry: {
   linkName: string;
 }): ChangedFile {
   const { type, size, mode, uid, gid, mtime, linkName } = entry;
-  const path = entry.name.replace(/^(\.\/)+/, '');
+  const path = entry.name.replace(/^(\.\/)+/, '') || '.';
   const removes = /(^|\/)\.wh\./.test(path);
   return {
     path,

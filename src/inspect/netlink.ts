@@ -27,8 +27,18 @@ export function routeMessages(
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (bytes.length < 4 || view.getUint32(0, true) !== magic)
     throw broken(name, 'it does not start as it should');
+  return netlinkMessages(bytes.subarray(4), headLengths, name);
+}
+
+/** The messages in a plain stream of them, as CRIU stores those of connection tracking. @throws CodedError `corrupt` */
+export function netlinkMessages(
+  bytes: Uint8Array,
+  headLengths: Readonly<Record<number, number>>,
+  name: string,
+): RouteMessage[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const messages: RouteMessage[] = [];
-  for (let at = 4; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length; ) {
     if (bytes.length - at < headerLength) throw broken(name, 'it is cut off inside a message');
     const length = view.getUint32(at, true);
     const type = view.getUint16(at + 4, true);
@@ -45,7 +55,8 @@ export function routeMessages(
   return messages;
 }
 
-function attributesOf(bytes: Uint8Array, name: string): Map<number, Uint8Array> {
+/** Attributes by number, also those inside of another one. @throws CodedError `corrupt` */
+export function attributesOf(bytes: Uint8Array, name: string): Map<number, Uint8Array> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const found = new Map<number, Uint8Array>();
   for (let at = 0; at + 4 <= bytes.length; ) {

@@ -1,6 +1,12 @@
 import { textOf } from '../bytes/text.ts';
 import type { ImageSet } from '../criu/image-set.ts';
 import { NdType, NetDeviceEntry } from '../gen/criu/namespaces.ts';
+import {
+  type ExpectedConnection,
+  expectedConnections,
+  type TrackedConnection,
+  trackedConnections,
+} from './conntrack.ts';
 import { bitNames, interfaceBits } from './linux-names.ts';
 import { numbered } from './mounts.ts';
 import { addressIn, numberIn, type RouteMessage, routeMessages } from './netlink.ts';
@@ -42,6 +48,9 @@ export interface NetworkNamespace {
   readonly interfaces: readonly NetworkInterface[];
   readonly routes: readonly Route[];
   readonly rules: readonly RoutingRule[];
+  /** Connections that the kernel tracked, and those that it expected. */
+  readonly connections: readonly TrackedConnection[];
+  readonly expectations: readonly ExpectedConnection[];
   /** Rules of the firewall, as text, by the program that wrote them; CRIU's own lock is among them. */
   readonly firewall: { readonly iptables?: string; readonly ip6tables?: string; readonly nftables?: string };
 }
@@ -92,11 +101,18 @@ async function networkOf(images: ImageSet, id: number, problems: Problems): Prom
     await text('ip6tables'),
     await text('nftables'),
   ];
+  const track = async <T>(stem: string, parse: (bytes: Uint8Array, name: string) => T[]): Promise<T[]> => {
+    const name = `${stem}-${id}.img`;
+    const bytes = await images.bytes(name);
+    return (bytes && (await problems.attempt(name, async () => parse(bytes, name)))) ?? [];
+  };
   return {
     namespace: id,
     interfaces,
     routes: routes.map((message) => routeOf(message, nameOf)),
     rules: rules.map(ruleOf),
+    connections: await track('netns-ct', trackedConnections),
+    expectations: await track('netns-exp', expectedConnections),
     firewall: {
       ...(iptables && { iptables }),
       ...(ip6tables && { ip6tables }),

@@ -24,6 +24,14 @@ import {
   rootfsChanges,
 } from './container-files.ts';
 import { imagesOf } from './images.ts';
+import {
+  type Automount,
+  automounts,
+  type BinaryFormat,
+  type BpfMap,
+  binaryFormats,
+  bpfMaps,
+} from './kernel-objects.ts';
 import { type FileLock, fileLocks } from './locks.ts';
 import { type MemoryMap, memoryMap } from './memory-map.ts';
 import { type MountNamespace, mountNamespaces } from './mounts.ts';
@@ -32,8 +40,10 @@ import { type FileContext, fileContext, openFiles, type ProcessFiles } from './o
 import { Problems } from './problems.ts';
 import { type ProcessDetails, processDetails } from './process-details.ts';
 import { listProcesses } from './process-tree.ts';
+import { type Processor, processors } from './processor.ts';
 import { type SeccompFilterReport, seccompFilters } from './seccomp.ts';
 import { type SharedSegment, type SystemV, sharedMemory, systemV } from './shared-memory.ts';
+import { type TemporaryFiles, temporaryFiles } from './temporary-files.ts';
 
 /**
  * All that can be known beyond the process tree, as plain data. A bigint is an address, a mask or an opaque
@@ -54,6 +64,13 @@ export interface Sections {
   cgroups?: Cgroups;
   locks?: FileLock[];
   network?: NetworkNamespace[];
+  /** File systems in memory, with what is in them. */
+  tmpfs?: TemporaryFiles[];
+  autofs?: Automount[];
+  binfmt?: BinaryFormat[];
+  bpf?: BpfMap[];
+  /** The processor of the machine that was dumped on. */
+  processor?: Processor[];
   dump?: DumpFacts;
   rootfs?: ChangedFile[];
   deleted?: string[];
@@ -116,6 +133,11 @@ const readers: Readers = {
   cgroups: async (subject) => cgroups(await subject.images()),
   locks: async (subject) => fileLocks(await subject.images()),
   network: async (subject) => networks(await subject.images(), subject.problems),
+  tmpfs: async (subject) => temporaryFiles(subject.checkpoint, await subject.images(), subject.codec),
+  autofs: async (subject) => automounts(await subject.images()),
+  binfmt: async (subject) => binaryFormats(await subject.images()),
+  bpf: async (subject) => bpfMaps(await subject.images()),
+  processor: async (subject) => processors(await subject.images()),
   dump: async (subject) => dumpFacts(await subject.images()),
   rootfs: (subject) => rootfsChanges(subject.checkpoint, subject.codec),
   deleted: (subject) => deletedFiles(subject.checkpoint),
@@ -141,7 +163,18 @@ async function readMaps(subject: Subject): Promise<MemoryMap[]> {
 /** Starts of the names of all images but the pages, those without CRIU's framing included. */
 const imagePrefixes: readonly string[] = [
   ...imageKinds.flatMap(({ files }) => files.map((name) => name.replace(/[#%]$/, ''))),
-  ...['ifaddr-', 'route-', 'route6-', 'rule-', 'iptables-', 'ip6tables-', 'nftables-'],
+  ...[
+    'ifaddr-',
+    'route-',
+    'route6-',
+    'rule-',
+    'iptables-',
+    'ip6tables-',
+    'nftables-',
+    'netns-ct-',
+    'netns-exp-',
+    'tmpfs-',
+  ],
 ];
 
 /** What the sections read besides images. */
