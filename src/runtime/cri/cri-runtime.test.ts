@@ -5,14 +5,14 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConnectError, createClient } from '@connectrpc/connect';
 import { containerdWithLoad, grows } from '../../../test/engines/loaded-containerd.ts';
-import { folderFor, needsRuntime } from '../../../test/runtime.ts';
+import { atEnd, folderFor, needsRuntime } from '../../../test/runtime.ts';
 import { CodedError } from '../../errors/coded-error.ts';
 import { RuntimeService } from '../../gen/cri/v1/api_pb.ts';
 import { type CriRuntime, openCriRuntime } from './cri-runtime.ts';
 
 async function open(t: TestContext, path: string, notes: string): Promise<CriRuntime> {
   const runtime = await openCriRuntime({ path, notes });
-  t.after(() => runtime.close());
+  atEnd(t, () => runtime.close());
   return runtime;
 }
 

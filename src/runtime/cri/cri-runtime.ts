@@ -20,6 +20,8 @@ import type { Failure } from './quirks.ts';
 const largestAnswer = 16 << 20;
 /** Milliseconds between two attempts to reach a runtime that has gone. */
 const retryInterval = 250;
+/** How often a checkpoint is begun that the remains of another one stop. */
+const attempts = 4;
 
 /** A connection to a container runtime's socket; it is made at the first call, and again after it was lost. */
 export interface CriSocket {
@@ -81,8 +83,8 @@ export async function openCriRuntime(options: CriRuntimeOptions): Promise<CriRun
     const resume = facts.quirks.letRun?.(plain.transport);
     const notes = new CheckpointNotes(options.notes);
     const closing = new AbortController();
-    const { failures } = facts.quirks;
-    const care = { runtime: plain.runtime, notes, resume, failures, closing: closing.signal };
+    const { failures, remains } = facts.quirks;
+    const care = { runtime: plain.runtime, notes, resume, failures, remains, closing: closing.signal };
     const cared = openSocket(options.path, [careForCheckpoints(care)]);
     return {
       facts,
@@ -113,6 +115,7 @@ interface Care {
   notes: CheckpointNotes;
   resume: Resume | undefined;
   failures: readonly Failure[];
+  remains: RegExp | undefined;
   closing: AbortSignal;
 }
 
@@ -125,7 +128,7 @@ function careForCheckpoints(care: Care): Interceptor {
     const cgroup = await cgroupOfContainer(runtime, containerId).catch(() => undefined);
     await notes.add(containerId);
     try {
-      const answer = await next(request);
+      const answer = await pastRemains(care, containerId, request.signal, () => next(request));
       await notes.remove(containerId);
       return answer;
     } catch (error) {
@@ -139,6 +142,25 @@ function careForCheckpoints(care: Care): Interceptor {
       throw await explained(error, failures);
     }
   };
+}
+
+/** Calls again, a few times, where nothing but the end of a call that was given up was in the way. */
+async function pastRemains<T>(
+  { runtime, resume, remains }: Care,
+  containerId: string,
+  signal: AbortSignal,
+  call: () => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await call();
+    } catch (error) {
+      const text = ConnectError.from(error).rawMessage;
+      if (!remains?.test(text) || attempt === attempts || signal.aborted) throw error;
+      await letRun(runtime, resume, containerId);
+      await sleep(retryInterval * attempt, undefined, { signal });
+    }
+  }
 }
 
 /**

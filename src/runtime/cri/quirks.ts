@@ -21,6 +21,8 @@ export interface RuntimeQuirks {
   /** Why this version will never checkpoint; undefined where it can. */
   refusal(version: RuntimeVersion): { why: string; hint: string } | undefined;
   failures: readonly Failure[];
+  /** How a checkpoint fails where the remains of one that was given up just before are still being removed. */
+  remains?: RegExp;
   /**
    * A function that ends a pause which a failed checkpoint has left behind, as far as the runtime itself knows
    * of it. @returns whether there was one
