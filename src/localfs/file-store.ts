@@ -88,7 +88,9 @@ export class FileStore implements Store {
   static async open(directory: string, options: FileStoreOptions = {}): Promise<FileStore> {
     if (directory === '') throw new CodedError('invalid-argument', 'mkdir : no such file or directory');
     makeDirectory(directory);
-    await removeOrphans(directory);
+    // What cannot be cleaned (the disk went read-only, the reader is not the owner) can still be read, and a write
+    // says itself what stands in its way.
+    await removeOrphans(directory).catch(() => undefined);
     return new FileStore(directory, options);
   }
 
