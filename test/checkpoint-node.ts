@@ -21,7 +21,7 @@ import { type Client, createClient, createRouterTransport } from '@connectrpc/co
 import { ImageService, type LinuxContainerConfigSchema, RuntimeService } from '../src/gen/cri/v1/api_pb.ts';
 import { createBuiltinRuntime, type OpenRuntime } from '../src/runtime/builtin/builtin-runtime.ts';
 import { checkpointHooks } from '../src/runtime/builtin/checkpoint-hooks.ts';
-import { project, runFor, until } from './runtime.ts';
+import { atEnd, project, runFor, until } from './runtime.ts';
 
 export interface NodeOptions {
   runtime?: 'crun' | 'runc';
@@ -105,7 +105,7 @@ export class TestNode {
     const image = `rootdir:${await imageFolder(t, folder)}`;
     const node = new TestNode(open, image, folder, state, lines);
     await node.images.pullImage({ image: { image } });
-    t.after(async () => {
+    atEnd(t, async () => {
       for (const { id } of (await node.cri.listPodSandbox({})).items) {
         await node.cri.stopPodSandbox({ podSandboxId: id });
         await node.cri.removePodSandbox({ podSandboxId: id });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { TestNode } from '../checkpoint-node.ts';
 import { makeRootfs, writeImage } from '../engines/image.ts';
-import { needsRuntime, project, runFor, startFor, until } from '../runtime.ts';
+import { atEnd, needsRuntime, project, runFor, startFor, until } from '../runtime.ts';
 
 /** A checkpoint of a container that counts over some memory, with its pod still running. */
 async function captured(t: TestContext, runtime: 'crun' | 'runc' = 'crun') {
@@ -57,7 +57,7 @@ for (const runtime of ['crun', 'runc'] as const) {
     const out = join(node.folder, 'out');
     const command = [runtime, ...own, ...args, ...flags, 'by-hand'].join(' ');
     startFor(t, 'sh', ['-c', `${command} 2>${out}.err </dev/null | cat >${out}`]);
-    t.after(() => runFor(t, runtime, [...own, 'delete', '--force', 'by-hand']));
+    atEnd(t, () => runFor(t, runtime, [...own, 'delete', '--force', 'by-hand']));
     const line = await until(
       'its output',
       () => readFileSync(out, 'utf8').split('\n').slice(0, -1)[0],
@@ -101,7 +101,7 @@ test(
     await writeImage(file, rootfs, image, ['/bin/counter']);
     const name = `counter-${process.pid}`;
     assert.equal((await runFor(t, 'podman', ['load', '--quiet', '--input', file])).status, 0);
-    t.after(async () => {
+    atEnd(t, async () => {
       await runFor(t, 'podman', ['rm', '--force', '--time=0', name]);
       await runFor(t, 'podman', ['rmi', '--force', image]);
     });

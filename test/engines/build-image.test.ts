@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { buildImage } from '../../src/localfs/build-image.ts';
-import { folderFor, needsRuntime, until } from '../runtime.ts';
+import { atEnd, folderFor, needsRuntime, until } from '../runtime.ts';
 import { type Containerd, startContainerd } from './containerd.ts';
 import { makeRootfs, writeImage } from './image.ts';
 import { must } from './program.ts';
@@ -16,7 +16,7 @@ test('buildImage + Podman loads the image and restores the container from it', n
   const name = `build-${process.pid}`;
   const checkpointImage = `localhost/build-checkpoint:${process.pid}`;
   await must('podman', ['load', '--quiet', '--input', image]);
-  t.after(async () => {
+  atEnd(t, async () => {
     await must('podman', ['rm', '--force', '--time=0', name]);
     await must('podman', ['rmi', '--force', reference, checkpointImage]);
   });

@@ -70,9 +70,11 @@ describe('FileStore on a read-only file system', () => {
     onMount('size=4m', async (directory) => {
       const running = await start(directory, 1, 'writer');
       await someMore(running, 5);
-      // A read-only mount over it: the kernel makes none of one in which the store keeps its lock open.
-      execFileSync('mount', ['--bind', directory, directory]);
-      execFileSync('mount', ['-o', 'remount,bind,ro', directory]);
+      // A read-only mount goes over it, made elsewhere: the kernel makes none of one where a file is open for writing.
+      const aside = fresh();
+      execFileSync('mount', ['--bind', directory, aside]);
+      execFileSync('mount', ['-o', 'remount,bind,ro', aside]);
+      execFileSync('mount', ['--move', aside, directory]);
       await failuresOf(running, 2);
       assert.match(running.failures.at(-1) ?? '', /read-only file system|readonly|unable to open/i);
       const before = running.done.get('key0') ?? 0;

@@ -4,8 +4,15 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { FileStore } from '../../src/localfs/file-store.ts';
 import { state } from './state.ts';
+
+const children = new Set<ChildProcess>();
+// A writer whose test has failed ends too; while it runs, so does the process of the tests.
+after(() => {
+  for (const child of children) child.kill('SIGKILL');
+});
 
 const writer = join(import.meta.dirname, 'writer.ts');
 
@@ -28,6 +35,7 @@ export async function start(
     stdio: ['ignore', 'pipe', 'inherit'],
     env,
   });
+  children.add(child);
   const done = new Map<string, number>();
   const failures: string[] = [];
   let count = 0;
