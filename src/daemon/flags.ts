@@ -78,6 +78,7 @@ export function helpText(): string {
 
 Usage:
   stasisd [flags]
+  stasisd cri [flags]    serves the built-in container runtime on a socket, see stasisd cri --help
 
 Flags:
 ${lines.join('\n')}

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { CodedError, isCoded, messageOf } from '../errors/coded-error.ts';
+import type { Log } from '../pods/node-pods.ts';
+import { criHelpText, parseCriFlags } from './cri-flags.ts';
 import { helpText, parseFlags } from './flags.ts';
 import { type ConfigurationFile, parseKubeletConfiguration } from './kubelet-configuration.ts';
 import { jsonLog } from './log.ts';
-import { type Settings, settingsOf } from './settings.ts';
+import { settingsOf } from './settings.ts';
 import { productVersion } from './version.ts';
 
 /** Says in one line what is wrong, and ends: 2 where the command line or the configuration is, 1 otherwise. */
@@ -25,11 +27,8 @@ function readConfiguration(file: string | undefined): ConfigurationFile {
   return parseKubeletConfiguration(text, file);
 }
 
-async function run(settings: Settings, ignored: readonly string[]): Promise<void> {
-  const log = jsonLog((line) => process.stderr.write(line));
-  if (ignored.length > 0) log('info', `settings of the kubelet without meaning here: ${ignored.join(', ')}`);
-  const { startDaemon } = await import('./wiring.ts');
-  const starting = startDaemon(settings, productVersion(), log);
+/** Runs until a signal ends it; the second one does so at once. */
+async function runUntilSignal(starting: Promise<{ close(): Promise<void> }>, log: Log): Promise<void> {
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) process.exit(1);
@@ -42,14 +41,34 @@ async function run(settings: Settings, ignored: readonly string[]): Promise<void
   await starting;
 }
 
-try {
-  const { flags, help, version } = parseFlags(process.argv.slice(2));
+async function runDaemon(args: readonly string[]): Promise<void> {
+  const { flags, help, version } = parseFlags(args);
   if (help) process.stdout.write(helpText());
   else if (version) process.stdout.write(`stasisd ${productVersion()}\n`);
   else {
     const file = readConfiguration(flags.config);
-    await run(settingsOf(flags, file), file.ignored);
+    const settings = settingsOf(flags, file);
+    const ignored = file.ignored.join(', ');
+    if (ignored !== '') log('info', `settings of the kubelet without meaning here: ${ignored}`);
+    const { startDaemon } = await import('./wiring.ts');
+    await runUntilSignal(startDaemon(settings, productVersion(), log), log);
   }
+}
+
+async function runCri(args: readonly string[]): Promise<void> {
+  const settings = parseCriFlags(args);
+  if (settings === undefined) {
+    process.stdout.write(criHelpText());
+    return;
+  }
+  const { serveCri } = await import('./cri-server.ts');
+  await runUntilSignal(serveCri(settings, productVersion(), log), log);
+}
+
+const log = jsonLog((line) => process.stderr.write(line));
+const [command, ...rest] = process.argv.slice(2);
+try {
+  await (command === 'cri' ? runCri(rest) : runDaemon(process.argv.slice(2)));
 } catch (error) {
   fail(error);
 }

@@ -99,7 +99,8 @@ function pathOf(path: string | undefined): string | undefined {
   return path === undefined || path === '' ? undefined : resolve(path);
 }
 
-function runtimeOf(name: string): 'crun' | 'runc' {
+/** @throws CodedError `invalid-argument` */
+export function runtimeOf(name: string): 'crun' | 'runc' {
   if (name === 'crun' || name === 'runc') return name;
   throw new CodedError(
     'invalid-argument',
