@@ -1,4 +1,3 @@
-import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Client,
@@ -8,13 +7,14 @@ import {
   type Interceptor,
   type Transport,
 } from '@connectrpc/connect';
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 import { CodedError } from '../../errors/coded-error.ts';
 import { ImageService, RuntimeService } from '../../gen/cri/v1/api_pb.ts';
 import { explainWithLog } from './explain-failure.ts';
 import { type Ability, checkpointAbility, identify, type RuntimeFacts } from './handshake.ts';
 import { CheckpointNotes, cgroupOfContainer, letRun, type Resume, thawCgroup } from './let-run.ts';
 import type { Failure } from './quirks.ts';
+import { SocketSession } from './socket-session.ts';
 
 /** Largest answer that is taken, in bytes: the kubelet's own limit. */
 const largestAnswer = 16 << 20;
@@ -33,10 +33,9 @@ export interface CriSocket {
 
 /** @param path of the socket */
 export function openSocket(path: string, interceptors: Interceptor[] = []): CriSocket {
-  const baseUrl = 'http://localhost';
-  const sessionManager = new Http2SessionManager(baseUrl, {}, { createConnection: () => connect(path) });
+  const sessionManager = new SocketSession(path);
   const transport = createGrpcTransport({
-    baseUrl,
+    baseUrl: sessionManager.authority,
     sessionManager,
     interceptors,
     readMaxBytes: largestAnswer,
@@ -45,7 +44,7 @@ export function openSocket(path: string, interceptors: Interceptor[] = []): CriS
     transport,
     runtime: createClient(RuntimeService, transport),
     images: createClient(ImageService, transport),
-    close: () => sessionManager.abort(),
+    close: () => sessionManager.close(),
   };
 }
 

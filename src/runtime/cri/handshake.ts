@@ -4,6 +4,7 @@ import type { RuntimeService } from '../../gen/cri/v1/api_pb.ts';
 import { explainFailure } from './explain-failure.ts';
 import { quirksOf } from './known-runtimes.ts';
 import type { RuntimeQuirks } from './quirks.ts';
+import { whyNoAnswer } from './socket-session.ts';
 
 /** Who answers on a socket. */
 export interface RuntimeFacts {
@@ -56,7 +57,7 @@ export async function identify(
     const { hint } = explainFailure(error, []);
     throw new CodedError(
       'unavailable',
-      `asking the container runtime at ${path} who it is: ${rpc.rawMessage}`,
+      `asking the container runtime at ${path} who it is: ${whyNoAnswer(error)}`,
       {
         cause: error,
         ...(hint === undefined ? {} : { hint }),

@@ -1,11 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConnectError } from '@connectrpc/connect';
 import { CodedError } from '../../errors/coded-error.ts';
 import { ContainerState } from '../../gen/cri/v1/api_pb.ts';
 import type { ContainerOnNode, PodOnNode } from '../../kubeletstate/node-facts.ts';
 import { type CriSocket, openSocket } from './cri-runtime.ts';
 import { discoverEndpoint, parseEndpoint } from './endpoint.ts';
+import { whyNoAnswer } from './socket-session.ts';
 
 /** Milliseconds for an answer. */
 const patience = 10_000;
@@ -78,10 +78,8 @@ async function ask<T>(
     try {
       return { answer: await question(socket), path: found.path };
     } catch (error) {
-      const why = ConnectError.from(error).rawMessage;
-      throw new CodedError('unavailable', `asking the container runtime at ${found.path}: ${why}`, {
-        cause: error,
-      });
+      const message = `asking the container runtime at ${found.path}: ${whyNoAnswer(error)}`;
+      throw new CodedError('unavailable', message, { cause: error });
     } finally {
       socket.close();
     }

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import { ConnectError, createClient } from '@connectrpc/connect';
+import { createClient } from '@connectrpc/connect';
 import { CodedError } from '../../errors/coded-error.ts';
 import { PodResourcesLister } from '../../gen/podresources/v1/api_pb.ts';
 import type { ContainerResources } from '../../kubeletstate/node-facts.ts';
 import { openSocket } from './cri-runtime.ts';
+import { whyNoAnswer } from './socket-session.ts';
 
 /** Where a kubelet answers, below its root directory. */
 const socket = 'pod-resources/kubelet.sock';
@@ -34,10 +35,8 @@ export async function podResources(root: string): Promise<Map<string, ContainerR
     }
     return found;
   } catch (error) {
-    const { rawMessage } = ConnectError.from(error);
-    throw new CodedError('unavailable', `asking the kubelet at ${path} for pod resources: ${rawMessage}`, {
-      cause: error,
-    });
+    const message = `asking the kubelet at ${path} for pod resources: ${whyNoAnswer(error)}`;
+    throw new CodedError('unavailable', message, { cause: error });
   } finally {
     connection.close();
   }
