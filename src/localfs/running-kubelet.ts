@@ -1,6 +1,7 @@
-import { readdir, readFile, realpath } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
+import { kubeletFlags, kubeletProcess } from './kubelet-flags.ts';
 
 /** A kubelet that works with a root directory. */
 export interface RunningKubelet {
@@ -10,54 +11,30 @@ export interface RunningKubelet {
   how: string;
 }
 
-/** Programs that are a kubelet, or have one inside. */
-const programs = new Set([
-  'kubelet',
-  'hyperkube',
-  'k3s',
-  'k3s-agent',
-  'k3s-server',
-  'k0s',
-  'rke2',
-  'kubelite',
-]);
-
 /** Sockets that only a living kubelet answers on, below its root directory. */
 const sockets = ['pod-resources/kubelet.sock', 'device-plugins/kubelet.sock'];
 
-/** The kubelet that works with `root`, if there is one: by the processes of this machine and by its sockets. */
-export async function runningKubelet(root: string, proc = '/proc'): Promise<RunningKubelet | undefined> {
-  const wanted = await realpath(root).catch(() => root);
-  for (const name of await readdir(proc).catch(() => [] as string[])) {
-    if (!/^[0-9]+$/.test(name)) continue;
-    const args = (await readFile(join(proc, name, 'cmdline'), 'utf8').catch(() => '')).split('\0');
-    if (!isKubelet(args)) continue;
-    const its = rootDirectory(args);
-    if ((await realpath(its).catch(() => its)) === wanted) {
-      return {
-        pid: Number(name),
-        how: `process ${name} is ${basename(args[0] ?? '')} with --root-dir ${its}`,
-      };
-    }
+/**
+ * The kubelet that works with `root`, if there is one: by the processes of this machine, by its sockets, and by the
+ * lock that it holds where it is started with `--lock-file`.
+ */
+export async function runningKubelet(
+  root: string,
+  places: { proc?: string; etc?: string } = {},
+): Promise<RunningKubelet | undefined> {
+  const { proc = '/proc' } = places;
+  const found = await kubeletProcess(root, proc);
+  if (found) {
+    const { pid, program, rootDirectory } = found;
+    return { pid, how: `process ${pid} is ${program} with --root-dir ${rootDirectory}` };
   }
   for (const socket of sockets) {
     const path = join(root, socket);
     if (await answers(path)) return { how: `a process answers on ${path}` };
   }
-  return undefined;
-}
-
-function isKubelet(args: readonly string[]): boolean {
-  const program = basename(args[0] ?? '');
-  if (!programs.has(program)) return false;
-  return program !== 'hyperkube' || args.includes('kubelet');
-}
-
-function rootDirectory(args: readonly string[]): string {
-  const at = args.findIndex((arg) => arg === '--root-dir' || arg.startsWith('--root-dir='));
-  if (at < 0) return '/var/lib/kubelet';
-  const joined = args[at]?.split('=')[1];
-  return joined ?? args[at + 1] ?? '/var/lib/kubelet';
+  const lock = (await kubeletFlags(root, places)).get('lock-file');
+  const pid = lock === undefined ? undefined : await holderOf(lock, proc);
+  return pid === undefined ? undefined : { pid, how: `process ${pid} holds the kubelet’s lock file ${lock}` };
 }
 
 function answers(path: string): Promise<boolean> {
@@ -71,4 +48,20 @@ function answers(path: string): Promise<boolean> {
     socket.once('connect', () => done(true));
     socket.once('error', () => done(false));
   });
+}
+
+/** The process that has a lock (flock) on the file, by the kernel's list of locks. */
+async function holderOf(path: string, proc: string): Promise<number | undefined> {
+  const file = await stat(path, { bigint: true }).catch(() => undefined);
+  if (!file) return undefined;
+  const major = ((file.dev >> 8n) & 0xfffn) | ((file.dev >> 32n) & ~0xfffn);
+  const minor = (file.dev & 0xffn) | ((file.dev >> 12n) & ~0xffn);
+  const hex = (number: bigint): string => number.toString(16).padStart(2, '0');
+  const wanted = `${hex(major)}:${hex(minor)}:${file.ino}`;
+  for (const line of (await readFile(join(proc, 'locks'), 'utf8').catch(() => '')).split('\n')) {
+    // "1: FLOCK  ADVISORY  WRITE 1234 00:18:42 0 EOF"; a waiting one has an arrow.
+    const [, kind, , , pid, where] = line.trim().split(/\s+/);
+    if (kind === 'FLOCK' && where === wanted) return Number(pid);
+  }
+  return undefined;
 }
