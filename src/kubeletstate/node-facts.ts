@@ -9,6 +9,8 @@ export interface NodeFacts {
   pods?: ReadonlyMap<string, PodOnNode>;
   /** What the kubelet says that containers have, under `namespace/pod/container`. */
   containerResources?: ReadonlyMap<string, ContainerResources>;
+  /** Who is there, did not answer, and so was not compared with: why. */
+  silent?: { runtime?: string; kubelet?: string };
   /** Changes with every boot of the machine. */
   bootId?: string;
   /** Milliseconds since 1970. */

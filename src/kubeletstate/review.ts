@@ -28,7 +28,18 @@ export function reviewContent({ kind, value }: ReviewedFile, facts: NodeFacts): 
       hint: 'the kubelet drops them at its next write; stasis state repair --only gone-pods does it now',
     });
   }
+  const { runtime, kubelet } = facts.silent ?? {};
+  if (runtime !== undefined && podsOf(kind, value).length > 0)
+    findings.push(notCompared('pods', 'container runtime', runtime));
+  if (kubelet !== undefined && (kind === 'cpu-manager' || kind === 'device-manager'))
+    findings.push(notCompared('CPUs and devices of containers', 'kubelet', kubelet));
   return findings;
+}
+
+/** A check that could not be made is said, lest its silence be taken for a good answer. */
+function notCompared(what: string, whom: string, why: string): Finding {
+  const message = `${what} were not compared with what the ${whom} says: ${why}`;
+  return { severity: 'info', code: 'not-compared', message };
 }
 
 function contentFindings(kind: string, value: unknown, facts: NodeFacts): Finding[] {

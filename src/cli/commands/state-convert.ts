@@ -1,6 +1,6 @@
 import { defineCommand, UsageError } from '../command.ts';
 import { printable } from '../output/escape.ts';
-import { examineOptions, parseMinor, targetFlags, targetsOf } from '../state/flags.ts';
+import { containerFlag, examineOptions, parseMinor, targetFlags, targetsOf } from '../state/flags.ts';
 import { mayWrite, refuseUnderKubelet, replaceFile, writeFlags } from '../state/write.ts';
 
 export const stateConvert = defineCommand({
@@ -21,10 +21,7 @@ Exit status: 0 all files fit or were converted, 1 some cannot be, 2 wrong usage.
     ...targetFlags,
     ...writeFlags,
     to: { kind: 'string', usage: 'Kubernetes `version` to convert for, like 1.31 (required)' },
-    container: {
-      kind: 'stringArray',
-      usage: 'whose `ID=POD-UID/NAME` a container id is, for files up to 1.17; may be given again',
-    },
+    container: containerFlag,
     stdout: { kind: 'bool', usage: 'write the one converted file to standard output' },
   },
   args: {},
@@ -41,7 +38,7 @@ Exit status: 0 all files fit or were converted, 1 some cannot be, 2 wrong usage.
     if (write) await refuseUnderKubelet(flags['root-dir'], flags.force);
     const files = (await Promise.all(targets.map((target) => examine(target, options)))).flat();
     const known = needsContainerIds(files, minor)
-      ? await knownContainers(flags, flags.container)
+      ? await knownContainers(flags)
       : { facts: {}, missing: undefined };
     if (known.missing) console.err.write(`${printable(known.missing)}\n`);
     const plans = files

@@ -1,7 +1,7 @@
 import { defineCommand } from '../command.ts';
 import { tabTable } from '../output/tab-table.ts';
 import { examineOptions, outputFlag, targetFlags, targetsOf } from '../state/flags.ts';
-import { shortMinors, writeData } from '../state/render.ts';
+import { shortMinors, validity, writeData } from '../state/render.ts';
 
 export const stateList = defineCommand({
   name: 'list',
@@ -27,16 +27,17 @@ export const stateList = defineCommand({
       acceptedBy: report.acceptedBy,
     }));
     if (flags.output !== 'table') return writeData(console, flags.output, rows);
+    const verdicts = files.map(({ report }) => validity(report, { good: 'yes', bad: 'NO' }));
     console.out.write(
       tabTable(
         ['File', 'Kind', 'Version', 'Size', 'Modified', 'Valid', 'Accepted by'],
-        rows.map((row) => [
+        rows.map((row, i) => [
           row.path,
           row.kind,
           row.version ?? '-',
           String(row.size ?? '-'),
           row.modified ?? '-',
-          row.valid ? 'yes' : 'NO',
+          verdicts[i] ?? '',
           row.acceptedBy.length > 0 ? shortMinors(row.acceptedBy) : '-',
         ]),
       ),

@@ -1,7 +1,14 @@
 import { defineCommand, UsageError } from '../command.ts';
 import { printable } from '../output/escape.ts';
 import { tabTable } from '../output/tab-table.ts';
-import { examineOptions, outputFlag, parseMinor, targetFlags, targetsOf } from '../state/flags.ts';
+import {
+  containerFlag,
+  examineOptions,
+  outputFlag,
+  parseMinor,
+  targetFlags,
+  targetsOf,
+} from '../state/flags.ts';
 import { writeData } from '../state/render.ts';
 
 export const statePreflight = defineCommand({
@@ -18,6 +25,7 @@ Exit status: 0 the next kubelet starts, 1 it does not or loses something, 2 a fi
   flags: {
     ...targetFlags,
     output: outputFlag,
+    container: containerFlag,
     from: { kind: 'string', usage: 'Kubernetes `version` that runs now (required)' },
     to: { kind: 'string', usage: 'Kubernetes `version` that comes next (required)' },
   },
@@ -28,12 +36,12 @@ Exit status: 0 the next kubelet starts, 1 it does not or loses something, 2 a fi
       throw new UsageError('--from and --to are required, like --from 1.31 --to 1.32');
     const from = parseMinor(flags.from);
     const to = parseMinor(flags.to);
-    const { examine } = await import('../state/examine.ts');
+    const { examineNamed } = await import('../state/container-ids.ts');
     const { foresee } = await import('../state/foresee.ts');
-    const { targets } = targetsOf(flags, args);
-    const options = await examineOptions(flags, false);
-    const files = (await Promise.all(targets.map((target) => examine(target, options)))).flat();
-    const rows = files.filter((each) => each.kind).map((each) => foresee(each, from, to, options.gates));
+    const { targets, onNode } = targetsOf(flags, args);
+    const configured = await examineOptions(flags, false);
+    const files = await examineNamed(targets, { ...configured, onNode }, flags);
+    const rows = files.filter((each) => each.kind).map((each) => foresee(each, from, to, configured.gates));
     if (flags.output !== 'table') await writeData(console, flags.output, rows);
     else {
       const table = tabTable(

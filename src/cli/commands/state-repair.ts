@@ -1,6 +1,6 @@
 import { defineCommand, UsageError } from '../command.ts';
 import { printable } from '../output/escape.ts';
-import { examineOptions, targetFlags, targetsOf } from '../state/flags.ts';
+import { containerFlag, examineOptions, targetFlags, targetsOf } from '../state/flags.ts';
 import { mayWrite, refuseUnderKubelet, replaceFile, writeFlags } from '../state/write.ts';
 
 const repairs = ['restore', 'checksum', 'gone-pods', 'cpus'] as const;
@@ -23,6 +23,7 @@ Exit status: 0 all is well or repaired, 1 something stays wrong, 2 a file cannot
   flags: {
     ...targetFlags,
     ...writeFlags,
+    container: containerFlag,
     only: { kind: 'stringArray', usage: `only this \`repair\`: ${repairs.join(', ')}; may be given again` },
   },
   args: {},
@@ -32,13 +33,13 @@ Exit status: 0 all is well or repaired, 1 something stays wrong, 2 a file cannot
     const unknown = flags.only.find((each) => !repairs.some((known) => known === each));
     if (unknown !== undefined)
       throw new UsageError(`no repair "${printable(unknown)}"; there are ${repairs.join(', ')}`);
-    const { examine } = await import('../state/examine.ts');
+    const { examineNamed } = await import('../state/container-ids.ts');
     const { planRepair } = await import('../state/plan-repair.ts');
     const { targets, onNode } = targetsOf(flags, args);
     const options = await examineOptions(flags, onNode);
     const write = mayWrite(flags, given);
     if (write) await refuseUnderKubelet(flags['root-dir'], flags.force);
-    const files = (await Promise.all(targets.map((target) => examine(target, options)))).flat();
+    const files = await examineNamed(targets, options, flags);
     let left = 0;
     for (const file of files) {
       if (file.unreadable && !file.kind) {

@@ -1,5 +1,5 @@
 import { defineCommand } from '../command.ts';
-import { examineOptions, outputFlag, targetFlags, targetsOf } from '../state/flags.ts';
+import { containerFlag, examineOptions, outputFlag, targetFlags, targetsOf } from '../state/flags.ts';
 import { exitStatus, reportTable, writeData } from '../state/render.ts';
 
 export const stateVerify = defineCommand({
@@ -9,17 +9,19 @@ export const stateVerify = defineCommand({
   long: `Say of each state file what kind and version it is, its checksum as stored and as computed, which Kubernetes
 versions accept it, whether what is in it agrees with itself, with the other files and, on the node, with the
 machine, its pods and its kubelet, and whether the kubelet will start with it, or with which words it will not.
+CPU manager files of Kubernetes 1.17 and before name containers by their ids: who they are comes from the node's
+container runtime, or from --container.
 
 Exit status: 0 all is well, 1 there are findings, 2 a file cannot be read.`,
   examples: ['state verify', 'state verify /mnt/copied-root -o json', 'state verify --kubelet-version 1.31'],
-  flags: { ...targetFlags, output: outputFlag },
+  flags: { ...targetFlags, output: outputFlag, container: containerFlag },
   args: {},
   complete: 'files',
   async run({ flags, args, console }) {
-    const { examine } = await import('../state/examine.ts');
+    const { examineNamed } = await import('../state/container-ids.ts');
     const { targets, onNode } = targetsOf(flags, args);
     const options = await examineOptions(flags, onNode);
-    const files = (await Promise.all(targets.map((target) => examine(target, options)))).flat();
+    const files = await examineNamed(targets, options, flags);
     const reports = files.map((each) => each.report);
     if (flags.output === 'table') console.out.write(reportTable(reports));
     else {

@@ -1,7 +1,7 @@
 import { CommandError, defineCommand } from '../command.ts';
 import { printable } from '../output/escape.ts';
 import { examineOptions, targetFlags, targetsOf } from '../state/flags.ts';
-import { shortMinors } from '../state/render.ts';
+import { shortMinors, validity } from '../state/render.ts';
 
 export const stateWatch = defineCommand({
   name: 'watch',
@@ -40,7 +40,8 @@ good states are kept as generations that diff and repair go back to. Ends at a s
         );
         console.out.write(`${text}\n`);
       } else {
-        const state = report.valid ? `valid, accepted by ${shortMinors(report.acceptedBy)}` : 'NOT VALID';
+        const good = `valid, accepted by ${shortMinors(report.acceptedBy)}`;
+        const state = validity(report, { good, bad: 'NOT VALID' });
         const findings = report.findings
           .filter((each) => each.severity !== 'info')
           .map((each) => each.message);

@@ -2,6 +2,7 @@ import { printable } from '../output/escape.ts';
 import { tabTable } from '../output/tab-table.ts';
 import { contentData } from './content.ts';
 import type { Examined } from './examine.ts';
+import { validity } from './render.ts';
 
 type Data = Record<string, unknown>;
 
@@ -9,7 +10,10 @@ type Data = Record<string, unknown>;
 export function contentRows(examined: Examined): string {
   const { report } = examined;
   const data = contentData(examined) as Data;
-  const head = `${printable(report.path)}  ${report.kind} ${report.version ?? ''}${report.valid ? '' : '  NOT VALID'}`;
+  const state = validity(report, { good: '', bad: 'NOT VALID' });
+  const head = [printable(report.path), `${report.kind} ${report.version ?? ''}`.trimEnd(), state]
+    .filter(Boolean)
+    .join('  ');
   const rows = rowsOf(report.kind, data);
   const facts = Object.entries(data)
     .filter(([, value]) => typeof value !== 'object')

@@ -1,4 +1,4 @@
-import { encodeAs, type Seen } from '../../checkpointmanager/define.ts';
+import { encodeAs, type MigrationFacts, type Seen } from '../../checkpointmanager/define.ts';
 import { decodeJson } from '../../checkpointmanager/go-json.ts';
 import { any, map, string } from '../../checkpointmanager/go-type.ts';
 import { CodedError, isCoded, messageOf } from '../../errors/coded-error.ts';
@@ -6,20 +6,14 @@ import type { Finding } from '../../kubeletstate/finding.ts';
 import { kindByPath, kindsByMembers } from '../../kubeletstate/known-files.ts';
 import type { NodeFacts } from '../../kubeletstate/node-facts.ts';
 import { reviewContent, reviewTogether } from '../../kubeletstate/review.ts';
-import {
-  acceptedBy,
-  formatMinors,
-  inspectState,
-  judge,
-  newestMinor,
-  type StateKind,
-} from '../../kubeletstate/state-kind.ts';
+import { acceptedBy, inspectState, newestMinor, type StateKind } from '../../kubeletstate/state-kind.ts';
 import {
   findStateFiles,
   readStateFile,
   type StateFile,
   type StateFileContent,
 } from '../../localfs/state-files.ts';
+import { kubeletSays, migrated } from './verdict.ts';
 
 /** What `verify` says of a file. The JSON output has these members in this order. */
 export interface StateReport {
@@ -31,7 +25,7 @@ export interface StateReport {
   valid: boolean;
   /** `1.31` and so on. */
   acceptedBy: string[];
-  /** `starts`, or the error that the kubelet prints. */
+  /** `starts`, `unknown`, or the error that the kubelet prints. */
   kubelet: string;
   findings: Finding[];
 }
@@ -45,6 +39,8 @@ export interface Examined {
   seen: Seen | undefined;
   /** Its content in the latest version, when it is valid. */
   value: unknown;
+  /** {@link ExamineOptions.containers} */
+  containers?: MigrationFacts | undefined;
   unreadable: boolean;
   report: StateReport;
 }
@@ -56,6 +52,8 @@ export interface ExamineOptions {
   gates: ReadonlySet<string>;
   /** The node's own files: also mode and owner are looked at. */
   onNode: boolean;
+  /** Who containers are that a file names by id; undefined where nobody was asked. */
+  containers?: MigrationFacts;
 }
 
 /** Everything about the state files at `target`, each by itself and then together. */
@@ -117,7 +115,7 @@ function describe(
   if (options.onNode) findings.push(...modeFindings(content));
   let value: unknown;
   if (seen.valid) {
-    value = migrated(kind, seen, findings);
+    value = migrated(kind, seen, minor, options.containers, findings);
     if (value !== undefined)
       findings.push(...reviewContent({ path: file.path, kind: kind.kind, value }, options.facts));
   }
@@ -129,45 +127,11 @@ function describe(
     computed: seen.computed ?? null,
     valid: seen.valid,
     acceptedBy: minors.map((each) => `1.${each}`),
-    kubelet: kubeletSays(kind, all, minor, gates, file.path, findings),
+    kubelet: kubeletSays(kind, all, minor, { gates, path: file.path }, findings),
     findings,
   };
-  return { file, content, kind, seen, value, unreadable: seen.file === undefined, report };
-}
-
-function kubeletSays(
-  kind: StateKind,
-  all: readonly Seen[],
-  minor: number,
-  gates: ReadonlySet<string>,
-  path: string,
-  findings: Finding[],
-): string {
-  if (minor < kind.minors[0] || minor > kind.minors[1]) {
-    findings.push({
-      severity: 'info',
-      code: 'not-read',
-      message: `Kubernetes 1.${minor} does not read this file; ${formatMinors([...range(kind.minors)])} do`,
-    });
-    return 'starts';
-  }
-  const verdict = judge(kind, all, minor, { path, gates });
-  if (!verdict.accepted) {
-    if (!verdict.starts) return verdict.message ?? '';
-    findings.push({
-      severity: 'info',
-      code: 'skipped',
-      message: `Kubernetes 1.${minor} prints: ${verdict.message}`,
-    });
-    return 'starts';
-  }
-  const stopping = findings.find((each) => each.unrestorable !== undefined || each.fatal !== undefined);
-  if (!stopping) return 'starts';
-  return stopping.fatal ?? kind.failure(minor, stopping.unrestorable ?? '', path).message;
-}
-
-function range([from, to]: readonly [number, number]): number[] {
-  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  const containers = options.containers;
+  return { file, content, kind, seen, value, containers, unreadable: seen.file === undefined, report };
 }
 
 /** The version that the file is: of the valid ones the newest that would be written as it stands. */
@@ -282,21 +246,6 @@ function modeFindings({ mode, uid }: StateFileContent): Finding[] {
     });
   }
   return findings;
-}
-
-function migrated(kind: StateKind, seen: Seen, findings: Finding[]): unknown {
-  try {
-    return kind.definition.migrate(seen.value, seen.version, kind.definition.latest.version).value;
-  } catch (error) {
-    if (!isCoded(error)) throw error;
-    findings.push({
-      severity: 'info',
-      code: 'not-migratable',
-      message: error.message,
-      ...(error.hint ? { hint: error.hint } : {}),
-    });
-    return undefined;
-  }
 }
 
 function byMembers(bytes: Uint8Array): readonly StateKind[] {

@@ -24,6 +24,11 @@ export const targetFlags = {
   'on-node': { kind: 'bool', usage: 'compare files that are given by name with this machine, too' },
 } as const;
 
+export const containerFlag = {
+  kind: 'stringArray',
+  usage: 'whose `ID=POD-UID/NAME` a container id is, for files up to 1.17; may be given again',
+} as const;
+
 export const outputFlag = {
   kind: 'enum',
   short: 'o',
@@ -72,18 +77,28 @@ async function gather(flags: TargetValues): Promise<NodeFacts> {
   const { nodePods } = await import('../../runtime/cri/node-pods.ts');
   const { podResources } = await import('../../runtime/cri/pod-resources.ts');
   const machine = await machineFacts();
-  const config = await readKubeletConfig(root, flags['kubelet-config'] || undefined);
+  const { kubeletFlags } = await import('../../localfs/kubelet-flags.ts');
+  const config = await readKubeletConfig(
+    root,
+    flags['kubelet-config'] || undefined,
+    await kubeletFlags(root),
+  );
   const known = await nodePods(root, flags['runtime-endpoint'] || undefined);
   // A kubelet that is down is the usual reason to be here.
   const served = await podResources(root).catch((error: unknown) => {
-    if (error instanceof CodedError) return undefined;
+    if (error instanceof CodedError) return error.message;
     throw error;
   });
+  const silent = {
+    ...(known.silent === undefined ? {} : { runtime: known.silent }),
+    ...(typeof served === 'string' ? { kubelet: served } : {}),
+  };
   return {
     ...machine,
     ...(config ? { config } : {}),
-    ...(known ? { pods: known.pods } : {}),
-    ...(served ? { containerResources: served } : {}),
+    ...(known.pods ? { pods: known.pods } : {}),
+    ...(served === undefined || typeof served === 'string' ? {} : { containerResources: served }),
+    ...(Object.keys(silent).length > 0 ? { silent } : {}),
   };
 }
 

@@ -1,14 +1,18 @@
 import { inspectState, judge, type StateKind, within } from '../../kubeletstate/state-kind.ts';
 import type { Examined } from './examine.ts';
 import { planConversion } from './plan-conversion.ts';
+import { cannotTell, migrationRefused } from './verdict.ts';
+
+/** `unknown` where no kubelet's answer can be foretold. */
+type Outcome = 'accepted' | 'refused' | 'not read' | 'unknown';
 
 /** What happens to a file when the kubelet changes from one minor to another. */
 export interface Foreseen {
   path: string;
   kind: string;
   version: string | null;
-  now: 'accepted' | 'refused' | 'not read';
-  next: 'accepted' | 'refused' | 'not read';
+  now: Outcome;
+  next: Outcome;
   /** The next kubelet starts with the file as it is. */
   starts: boolean;
   /** What the next kubelet prints about it. */
@@ -20,11 +24,14 @@ export interface Foreseen {
 }
 
 export function foresee(examined: Examined, from: number, to: number, gates: ReadonlySet<string>): Foreseen {
-  const { file, kind, content, report } = examined;
+  const { file, kind, content, report, seen, containers } = examined;
   const all = kind && content ? inspectState(kind, content.bytes) : [];
   const at = (minor: number): { state: Foreseen['now']; starts: boolean; message: string | null } => {
     if (!kind || !within(minor, kind.minors)) return { state: 'not read', starts: true, message: null };
+    if (cannotTell(all)) return { state: 'unknown', starts: true, message: null };
     const verdict = judge(kind, all, minor, { path: file.path, gates });
+    const gone = containers && seen?.valid && migrationRefused(kind, seen, minor, containers);
+    if (verdict.accepted && gone) return { state: 'refused', ...kind.failure(minor, gone, file.path) };
     return {
       state: verdict.accepted ? 'accepted' : 'refused',
       starts: verdict.starts,
@@ -33,7 +40,7 @@ export function foresee(examined: Examined, from: number, to: number, gates: Rea
   };
   const now = at(from);
   const next = at(to);
-  const plan = planConversion(examined, to, gates);
+  const plan = planConversion(examined, to, gates, containers);
   const needed = next.state === 'refused' || (next.state === 'not read' && moved(kind, from, to));
   let action = 'nothing';
   if (needed && !report.valid) action = 'stasis state repair, or reset on a drained node';

@@ -1,7 +1,9 @@
+import type { Finding } from '../../kubeletstate/finding.ts';
 import type { Console } from '../console.ts';
 import { printable } from '../output/escape.ts';
 import { tabTable } from '../output/tab-table.ts';
 import type { StateReport } from './examine.ts';
+import { unknown } from './verdict.ts';
 
 export type Format = 'table' | 'json' | 'yaml';
 
@@ -27,19 +29,37 @@ export function reportTable(reports: readonly StateReport[]): string {
       report.version ?? '-',
       String(report.stored ?? '-'),
       String(report.computed ?? '-'),
-      shortMinors(report.acceptedBy),
-      report.kubelet === 'starts' ? 'starts' : 'DOES NOT START',
+      report.kubelet === unknown ? unknown : shortMinors(report.acceptedBy),
+      report.kubelet === 'starts' || report.kubelet === unknown ? report.kubelet : 'DOES NOT START',
     ]),
   );
   const details = reports.flatMap((report) => {
-    const lines = report.findings.map((finding) => {
+    const lines = report.findings.filter(isOfFile).map((finding) => {
       const hint = finding.hint ? ` (${finding.hint})` : '';
       return `  ${finding.severity}: ${printable(finding.message + hint)}`;
     });
-    if (report.kubelet !== 'starts') lines.unshift(`  the kubelet will print: ${printable(report.kubelet)}`);
+    if (report.kubelet !== 'starts' && report.kubelet !== unknown)
+      lines.unshift(`  the kubelet will print: ${printable(report.kubelet)}`);
     return lines.length > 0 ? [`\n${printable(report.path)}`, ...lines] : [];
   });
-  return `${[table.trimEnd(), ...details].join('\n')}\n`;
+  const missing = new Set(
+    reports.flatMap(({ findings }) =>
+      findings.filter((each) => !isOfFile(each)).map(({ message }) => message),
+    ),
+  );
+  const notes = [...missing].map((message) => `\nnote: ${printable(message)}`);
+  return `${[table.trimEnd(), ...details, ...notes].join('\n')}\n`;
+}
+
+/** What could not be compared concerns the node: people are told once, programs with every file. */
+function isOfFile({ code }: Finding): boolean {
+  return code !== 'not-compared';
+}
+
+/** Whether a file is good, in a word for people. */
+export function validity({ valid, kubelet }: StateReport, words: { good: string; bad: string }): string {
+  if (valid) return words.good;
+  return kubelet === unknown ? 'not verifiable' : words.bad;
 }
 
 /** `['1.28', '1.29', '1.31']` as `1.28-1.29, 1.31`. */

@@ -24,12 +24,13 @@ test(
       ['uid-one', { namespace: 'default', name: 'one' }],
       ['uid-two', { namespace: 'default', name: 'two' }],
     ]);
-    assert.deepEqual(await nodePods(root, `unix://${socket}`), { pods, asked: socket });
+    const known = { pods, asked: socket, silent: undefined };
+    assert.deepEqual(await nodePods(root, `unix://${socket}`), known);
     writeFileSync(join(root, 'config.yaml'), `containerRuntimeEndpoint: unix://${socket}\n`);
-    assert.deepEqual(await nodePods(root), { pods, asked: socket });
+    assert.deepEqual(await nodePods(root), known);
     const container = { podUid: 'uid-one', container: 'c' };
-    assert.deepEqual((await nodeContainers(root))?.get(first.id), container);
-    assert.deepEqual((await nodeContainers(root, socket))?.get(second.id), {
+    assert.deepEqual((await nodeContainers(root)).containers?.get(first.id), container);
+    assert.deepEqual((await nodeContainers(root, socket)).containers?.get(second.id), {
       ...container,
       podUid: 'uid-two',
     });
@@ -49,7 +50,8 @@ test(
       },
     });
     await runtime.startContainer({ containerId: again });
-    const all = [...((await nodeContainers(root)) ?? [])].filter(([, { podUid }]) => podUid === 'uid-one');
+    const { containers } = await nodeContainers(root);
+    const all = [...(containers ?? [])].filter(([, { podUid }]) => podUid === 'uid-one');
     assert.deepEqual(
       all.map(([id]) => id),
       [first.id, again],
@@ -57,17 +59,19 @@ test(
   },
 );
 
-test('nodePods does without a runtime that does not answer, unless it was asked for by name', async (t) => {
+test('nodePods says which runtime does not answer, and fails where it was asked for by name', async (t) => {
   const root = folderFor(t, 'kubelet');
   const socket = join(root, 'mute.sock');
   const server = createServer((connection) => connection.destroy());
   await new Promise<void>((done) => server.listen(socket, done));
   atEnd(t, () => server.close());
   writeFileSync(join(root, 'config.yaml'), `containerRuntimeEndpoint: unix://${socket}\n`);
-  assert.equal(await nodePods(root), undefined);
-  assert.equal(await nodeContainers(root), undefined);
+  const silent = `asking the container runtime at ${socket}: it closes the connection without a word of gRPC`;
+  const learned = { asked: undefined, silent };
+  assert.deepEqual(await nodePods(root), { pods: undefined, ...learned });
+  assert.deepEqual(await nodeContainers(root), { containers: undefined, ...learned });
   mkdirSync(join(root, 'pods/uid'), { recursive: true });
-  assert.deepEqual(await nodePods(root), { pods: new Map([['uid', {}]]), asked: undefined });
+  assert.deepEqual(await nodePods(root), { pods: new Map([['uid', {}]]), ...learned });
   for (const path of [socket, join(root, 'missing.sock')]) {
     await assert.rejects(nodePods(root, path), (error) => {
       assert.ok(isCoded(error, 'unavailable'));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type Http2Session } from 'node:http2';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -65,6 +65,7 @@ test('podResources takes the answer of a node full of pods', async (t) => {
     router.service(PodResourcesLister, { list: () => ({ podResources: pods }) }),
   );
   const found = await podResources(root);
+  assert.ok(found);
   assert.equal(found.size, 10_000);
   assert.deepEqual(found.get('n/p499/c19')?.cpus, [19]);
 });
@@ -79,10 +80,13 @@ test('podResources says why there is no answer', async (t) => {
   );
   const older = await serve(t, () => {});
   const nobody = folderFor(t, 'nobody');
+  assert.equal(await podResources(nobody), undefined);
+  mkdirSync(join(nobody, 'pod-resources'));
+  writeFileSync(join(nobody, 'pod-resources/kubelet.sock'), '');
   for (const [root, words] of [
     [refused, /pod-resources\/kubelet\.sock for pod resources: rejected by rate limit/],
     [older, /404|unimplemented/i],
-    [nobody, /ENOENT/],
+    [nobody, /ENOTSOCK|ECONNREFUSED/],
   ] as const) {
     await assert.rejects(podResources(root), (error) => {
       assert.ok(isCoded(error, 'unavailable'));

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClient } from '@connectrpc/connect';
 import { CodedError } from '../../errors/coded-error.ts';
@@ -13,11 +14,13 @@ const patience = 5000;
 
 /**
  * What the kubelet says its containers have, under `namespace/pod/container`: PodResources, `List`, v1.
+ * Undefined where no kubelet has ever made its socket.
  * @param root the kubelet's root directory
  * @throws CodedError `unavailable` when no kubelet answers in time, or answers with an error
  */
-export async function podResources(root: string): Promise<Map<string, ContainerResources>> {
+export async function podResources(root: string): Promise<Map<string, ContainerResources> | undefined> {
   const path = join(root, socket);
+  if ((await stat(path).catch(() => undefined)) === undefined) return undefined;
   const connection = openSocket(path);
   try {
     const kubelet = createClient(PodResourcesLister, connection.transport);
