@@ -14,9 +14,11 @@ import { listProcesses } from '../inspect/process-tree.ts';
 import { type Need, restoreNeeds } from '../inspect/restore-needs.ts';
 import { sha256 } from '../localfs/sha256.ts';
 import type { Console } from './console.ts';
+import type { NodeNeed } from './node-needs.ts';
 import { openCheckpoint } from './open.ts';
 import { printable } from './output/escape.ts';
 import { byteText } from './output/quantities.ts';
+import { dataValue } from './plain-data.ts';
 import { Progress } from './progress.ts';
 import { errorText } from './report-error.ts';
 
@@ -38,32 +40,47 @@ interface Verdict {
   /** Whether digests from capture were there to compare with. */
   digests: boolean;
   findings: Finding[];
-  /** What a restore would need. */
-  needs: Need[];
+  /** What a restore would need, and whether this node has it where that was asked. */
+  needs: readonly (Need & Partial<NodeNeed>)[];
 }
 
-/** Checks each checkpoint and prints what was found. @returns 1 when there was an error. */
+export interface VerifyFlags {
+  format: 'text' | 'json';
+  needs: boolean;
+  'against-node': boolean;
+  'container-runtime-endpoint': string;
+}
+
+/** Checks each checkpoint and prints what was found. @returns 1 when there was an error, or this node lacks something. */
 export async function verifyCheckpoints(
   paths: readonly string[],
-  { format, needs }: { format: 'text' | 'json'; needs: boolean },
+  flags: VerifyFlags,
   console: Console,
 ): Promise<number> {
+  const { format, needs, 'against-node': againstNode } = flags;
   const verdicts: Verdict[] = [];
   for (const path of paths) {
     const verdict = await verdictOf(path, console);
+    if (againstNode) verdict.needs = await compare(verdict.needs, flags, console);
     verdicts.push(verdict);
-    if (format === 'text') console.out.write(verdictText(verdict) + (needs ? needsText(verdict) : ''));
+    const text = needs || againstNode ? needsText(verdict) : '';
+    if (format === 'text') console.out.write(verdictText(verdict) + text);
   }
   if (format === 'json') {
     const nodes = verdicts.map((verdict) => ({
       ...verdict,
       ok: errorsIn(verdict) === 0,
       findings: verdict.findings.map((finding) => ({ ...finding })),
-      needs: verdict.needs.map((need) => ({ ...need })),
+      needs: dataValue(verdict.needs),
     }));
     console.out.write(`${printGoJson(nodes, '  ')}\n`);
   }
-  return verdicts.some((verdict) => errorsIn(verdict) > 0) ? 1 : 0;
+  return verdicts.some((verdict) => errorsIn(verdict) > 0 || lacking(verdict) > 0) ? 1 : 0;
+}
+
+async function compare(needs: readonly Need[], flags: VerifyFlags, { signal }: Console): Promise<NodeNeed[]> {
+  const { compareWithNode } = await import('./node-needs.ts');
+  return compareWithNode(needs, { signal, endpoint: flags['container-runtime-endpoint'] });
 }
 
 async function verdictOf(path: string, console: Console): Promise<Verdict> {
@@ -157,10 +174,17 @@ function verdictText({ path, members, bytes, digests, findings }: Verdict): stri
   return `${printable(path)}: ${word} (${members} members, ${byteText(bytes)}, ${compared})\n${lines.join('')}`;
 }
 
+const marks = { yes: 'here   ', no: 'MISSING', unknown: '?      ' } as const;
+
+function lacking({ needs }: Verdict): number {
+  return needs.filter(({ node }) => node?.met === 'no').length;
+}
+
 function needsText({ needs }: Verdict): string {
-  const lines = needs.map(
-    ({ kind, what, reason }) => `    ${kind}: ${printable(what)} (${printable(reason)})\n`,
-  );
+  const lines = needs.map(({ kind, what, reason, node }) => {
+    const text = `${kind}: ${printable(what)} (${printable(reason)})`;
+    return node ? `    ${marks[node.met]} ${text}: ${printable(node.found)}\n` : `    ${text}\n`;
+  });
   return lines.length > 0 ? `  a restore needs\n${lines.join('')}` : '';
 }
 

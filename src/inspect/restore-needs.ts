@@ -12,6 +12,7 @@ import { bindMounts } from './container-files.ts';
 import { mountNamespaces, numbered } from './mounts.ts';
 import type { Problems } from './problems.ts';
 import { listProcesses } from './process-tree.ts';
+import { processors } from './processor.ts';
 
 /** Something that has to be there for the checkpoint to be restored. */
 export interface Need {
@@ -31,6 +32,20 @@ export interface Need {
   readonly what: string;
   /** Why it is needed, as the checkpoint says. */
   readonly reason: string;
+  /** What a program can look for on a node, where it is more than `what`. */
+  readonly check?: NeedCheck;
+}
+
+export interface NeedCheck {
+  /** Of the processor, under the names of /proc/cpuinfo. */
+  readonly features?: readonly string[];
+  /** The oldest that will do. */
+  readonly version?: string;
+  /** On the node, and what has to be there. */
+  readonly path?: string;
+  readonly type?: 'file' | 'directory' | 'device';
+  /** Names under which a container runtime may have the image. */
+  readonly images?: readonly string[];
 }
 
 /**
@@ -63,13 +78,13 @@ async function machineNeeds(checkpoint: Checkpoint): Promise<Need[]> {
 }
 
 /** State components of XSAVE, by bit, beyond x87 and SSE, which every x86-64 has. */
-const stateNames: readonly (readonly [bit: bigint, name: string])[] = [
-  [2n, 'AVX'],
-  [3n, 'MPX'],
-  [5n, 'AVX-512'],
-  [9n, 'protection keys'],
-  [11n, 'shadow stacks'],
-  [17n, 'AMX'],
+const stateNames: readonly (readonly [bit: bigint, name: string, feature: string])[] = [
+  [2n, 'AVX', 'avx'],
+  [3n, 'MPX', 'mpx'],
+  [5n, 'AVX-512', 'avx512f'],
+  [9n, 'protection keys', 'pku'],
+  [11n, 'shadow stacks', 'user_shstk'],
+  [17n, 'AMX', 'amx_tile'],
 ];
 
 async function processorNeeds(images: ImageSet): Promise<Need[]> {
@@ -83,11 +98,21 @@ async function processorNeeds(images: ImageSet): Promise<Need[]> {
       }
     }
   }
-  return [...users].map(([what, count]) => ({
-    kind: 'processor',
-    what,
-    reason: `${count === 1 ? 'a thread has' : `${count} threads have`} registers of it in use`,
-  }));
+  const feature = new Map(stateNames.map(([, name, one]) => [name, one]));
+  const needs = [...users].map(
+    ([what, count]): Need => ({
+      kind: 'processor',
+      what,
+      reason: `${count === 1 ? 'a thread has' : `${count} threads have`} registers of it in use`,
+      check: { features: [feature.get(what) ?? what] },
+    }),
+  );
+  for (const { features, model = 'the processor' } of await processors(images)) {
+    if (features.length === 0) continue;
+    const reason = 'programs may use whatever it had; CRIU noted it';
+    needs.push({ kind: 'processor', what: `the features of ${model}`, reason, check: { features } });
+  }
+  return needs;
 }
 
 const dumpVersion = /\bVersion: (\d{1,4}(?:\.\d{1,4}){1,3})/;
@@ -101,12 +126,13 @@ async function criuNeeds(checkpoint: Checkpoint, images: ImageSet): Promise<Need
   const version = dumpVersion.exec(log)?.[1];
   if (version) {
     const reason = 'it made the images; an older one may not know all that is in them';
-    needs.push({ kind: 'criu', what: `${version} or later`, reason });
+    needs.push({ kind: 'criu', what: `${version} or later`, reason, check: { version } });
   }
   const kernel = dumpKernel.exec(log)?.[1];
   if (kernel) {
     const reason = 'the dump was made on it; an older one may lack what the processes use';
-    needs.push({ kind: 'kernel', what: `Linux ${kernel} or later`, reason });
+    const check = { version: kernel };
+    needs.push({ kind: 'kernel', what: `Linux ${kernel} or later`, reason, check });
   }
   const module = { [Lsmtype.SELINUX]: 'SELinux', [Lsmtype.APPARMOR]: 'AppArmor' }[inventory?.lsmtype ?? 0];
   if (module) needs.push({ kind: 'security module', what: module, reason: 'the processes have its labels' });
@@ -134,9 +160,9 @@ async function imageNeeds(checkpoint: Checkpoint): Promise<Need[]> {
   const what = image || imageRef;
   if (what === '') return [];
   const digest = imageRef !== '' && imageRef !== what ? ` (${imageRef})` : '';
-  return [
-    { kind: 'image', what: `${what}${digest}`, reason: 'files that the container did not change are there' },
-  ];
+  const reason = 'files that the container did not change are there';
+  const images = [...new Set([imageRef, image].filter(Boolean))];
+  return [{ kind: 'image', what: `${what}${digest}`, reason, check: { images } }];
 }
 
 async function mountNeeds(checkpoint: Checkpoint, images: ImageSet): Promise<Need[]> {
@@ -144,6 +170,7 @@ async function mountNeeds(checkpoint: Checkpoint, images: ImageSet): Promise<Nee
     kind: 'mount',
     what: source,
     reason: `a ${isFile ? 'file' : 'folder'} to mount at ${destination}`,
+    check: { path: source, type: isFile ? 'file' : 'directory' },
   }));
   const given = new Set<string>();
   for (const { mounts } of await mountNamespaces(images)) {
@@ -170,7 +197,8 @@ async function deviceNeeds(checkpoint: Checkpoint): Promise<Need[]> {
   for (const device of Array.isArray(devices) ? devices : []) {
     const path = device instanceof Map ? device.get('path') : undefined;
     if (typeof path !== 'string' || usualDevices.test(path)) continue;
-    needs.push({ kind: 'device', what: path, reason: 'the specification gives it to the container' });
+    const reason = 'the specification gives it to the container';
+    needs.push({ kind: 'device', what: path, reason, check: { path, type: 'device' } });
   }
   return needs;
 }
@@ -198,8 +226,8 @@ const closed = 7;
 /** What CRIU restores only when it is told to, and what it cannot make by itself. */
 async function fileNeeds(images: ImageSet): Promise<Need[]> {
   const needs: Need[] = [];
-  const add = (count: number, kind: Need['kind'], what: string, reason: string): void => {
-    if (count > 0) needs.push({ kind, what, reason: `${count} ${reason}` });
+  const add = (count: number, kind: Need['kind'], what: string, reason: string, check?: NeedCheck): void => {
+    if (count > 0) needs.push({ kind, what, reason: `${count} ${reason}`, ...(check && { check }) });
   };
   const files = await images.messages('files.img', FileEntry);
   const counted = (is: (file: FileEntry) => boolean): number => files.filter(is).length;
@@ -220,6 +248,7 @@ async function fileNeeds(images: ImageSet): Promise<Need[]> {
     'device',
     '/dev/net/tun',
     'tunnels are open',
+    { path: '/dev/net/tun', type: 'device' },
   );
   add(
     counted(({ bpf }) => bpf !== undefined),
