@@ -22,6 +22,7 @@ export const tiers: readonly Tier[] = [
       'criu',
       'checkpoint',
       'inspect',
+      'conversion',
       'checkpointmanager',
       'kubeletstate',
       'oci',

@@ -43,6 +43,8 @@ export const memberFolders = {
   /** Podman: volumes, one tar each, and artifacts. */
   volumes: 'volumes/',
   artifacts: 'artifacts/',
+  /** stasis: what a conversion for another engine replaced, as it was. */
+  origin: 'stasis-origin/',
 } as const;
 
 /** Members of a pod archive `<SandboxID>.tar`, beside one `<container>.tar` for each container. */

@@ -6,6 +6,7 @@ export const commands: CommandTable = {
   cat: async () => (await import('./commands/cat.ts')).cat,
   checkpoint: async () => (await import('./commands/checkpoint.ts')).checkpoint,
   completion: async () => (await import('./commands/completion.ts')).completion,
+  convert: async () => (await import('./commands/convert.ts')).convert,
   coredump: async () => (await import('./commands/coredump.ts')).coredump,
   crit: async () => (await import('./commands/crit.ts')).crit,
   diff: async () => (await import('./commands/diff.ts')).diff,

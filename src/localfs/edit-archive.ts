@@ -76,7 +76,7 @@ function limitsAnd({ limits = defaultLimits, signal }: EditOptions) {
 }
 
 /** The archive without its compression, at random; a stream goes to a file without a name beside it. */
-async function openUnpacked(
+export async function openUnpacked(
   path: string,
   { limits = defaultLimits, signal }: EditOptions,
 ): Promise<{ source: ByteSource; compression: Compression | 'none' }> {

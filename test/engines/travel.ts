@@ -1,0 +1,202 @@
+/** Every engine that can be run here, as a place that a container leaves and another at which it goes on. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { type Client, createClient, createRouterTransport } from '@connectrpc/connect';
+import { ImageService, NamespaceMode, RuntimeService } from '../../src/gen/cri/v1/api_pb.ts';
+import { openCheckpoint } from '../../src/localfs/open-checkpoint.ts';
+import { createBuiltinRuntime } from '../../src/runtime/builtin/builtin-runtime.ts';
+import { checkpointHooks } from '../../src/runtime/builtin/checkpoint-hooks.ts';
+import { atEnd, folderFor, until } from '../runtime.ts';
+import { startContainerd } from './containerd.ts';
+import { makeRootfs, writeImage } from './image.ts';
+import { must } from './program.ts';
+import { startRegistry } from './registry.ts';
+
+export type Program = 'crun' | 'runc';
+
+export interface Captured {
+  archive: string;
+  /** A number that the program had passed when it was captured. */
+  count: number;
+}
+
+export interface Station {
+  name: 'podman' | 'containerd' | 'stasis';
+  /** Runs the counter and captures it; nothing of it remains but the archive. */
+  capture(program: Program): Promise<Captured>;
+  /** Continues from the archive. @returns a number that it says after the restore, which it has gone on from */
+  restore(archive: string, name: string, program: Program): Promise<number>;
+}
+
+/** Starts all engines, each with the counter's image, and a registry that has it too. */
+export async function openStations(t: TestContext): Promise<{ image: string; stations: Station[] }> {
+  const folder = folderFor(t, 'trip');
+  const rootfs = join(folder, 'rootfs');
+  await makeRootfs(rootfs);
+  const registry = await startRegistry();
+  atEnd(t, () => registry.close());
+  const image = `${registry.host}/counter:1`;
+  const file = join(folder, 'image.tar');
+  await writeImage(file, rootfs, image, ['/bin/counter']);
+  registry.serve(`${file}.layout`);
+  const containerd = await startContainerd(join(folder, 'c'), rootfs);
+  atEnd(t, () => containerd.stop());
+  await containerd.images.pullImage({ image: { image } });
+  const own = await builtin(t, folder, file);
+  const podman = await podmanStation(t, folder, image, file);
+  const stations = [
+    podman,
+    criStation('containerd', containerd.runtime, folder, image),
+    criStation('stasis', own, folder, image),
+  ];
+  return { image, stations };
+}
+
+async function builtin(t: TestContext, folder: string, file: string): Promise<Client<typeof RuntimeService>> {
+  const opened = await createBuiltinRuntime({
+    root: join(folder, 'root'),
+    state: join(folder, 'state'),
+    hooks: checkpointHooks(),
+  });
+  atEnd(t, () => opened.close());
+  const transport = createRouterTransport((router) => opened.routes(router));
+  await createClient(ImageService, transport).pullImage({ image: { image: `oci-archive:${file}` } });
+  return createClient(RuntimeService, transport);
+}
+
+/** What is restored comes into another storage than what was captured: only the image is there. */
+async function podmanStation(t: TestContext, folder: string, image: string, file: string): Promise<Station> {
+  const fresh = ['--root', join(folder, 'fresh'), '--runroot', join(folder, 'fresh-run')];
+  await must('podman', ['load', '--quiet', '--input', file]);
+  await must('podman', [...fresh, 'load', '--quiet', '--input', file]);
+  atEnd(t, () => must('podman', ['rmi', '--force', image]));
+  // It mounts over its own folder.
+  atEnd(t, () => must('umount', ['-l', join(folder, 'fresh/overlay')]).catch(() => undefined));
+  let made = 0;
+  const countOf = async (flags: readonly string[], name: string): Promise<number> =>
+    Number(await must('podman', [...flags, 'exec', name, 'cat', '/count']));
+  return {
+    name: 'podman',
+    async capture(program) {
+      const name = `leaving-${process.pid}-${++made}`;
+      const flags = ['--runtime', program];
+      await must('podman', [...flags, 'run', '--detach', '--name', name, image]);
+      const count = await until('the counter to count', async () => {
+        const now = await countOf(flags, name);
+        return now >= 5 && now;
+      });
+      const archive = join(folder, `podman-${program}.tar.zst`);
+      await must('podman', [...flags, 'container', 'checkpoint', `--export=${archive}`, name]);
+      await must('podman', [...flags, 'rm', name]);
+      return { archive, count: count || 0 };
+    },
+    async restore(archive, name, program) {
+      const flags = [...fresh, '--runtime', program];
+      try {
+        await must('podman', [...flags, 'container', 'restore', `--import=${archive}`]);
+        const before = await countOf(flags, name);
+        await until('the counter to go on', async () => (await countOf(flags, name)) > before);
+        return before;
+      } finally {
+        await must('podman', [...flags, 'rm', '--force', '--time=0', '--ignore', name]);
+      }
+    },
+  };
+}
+
+function criStation(
+  name: 'containerd' | 'stasis',
+  runtime: Client<typeof RuntimeService>,
+  folder: string,
+  image: string,
+): Station {
+  const place = join(folder, name);
+  mkdirSync(place);
+  writeFileSync(join(place, 'containerenv'), '');
+  const start = criStarter(name, runtime, place);
+  const numbers = (log: string): number[] =>
+    existsSync(log)
+      ? [...readFileSync(log, 'utf8').matchAll(/parent (\d+)$/gm)].map(([, number]) => Number(number))
+      : [];
+  const remove = async (podSandboxId: string): Promise<void> => {
+    await runtime.stopPodSandbox({ podSandboxId });
+    await runtime.removePodSandbox({ podSandboxId });
+  };
+  return {
+    name,
+    async capture(program) {
+      const { id, sandbox, log } = await start(program, image, undefined);
+      await until('the counter to count', () => (numbers(log).at(-1) ?? 0) >= 5);
+      const count = numbers(log).at(-1) ?? 0;
+      const archive = join(folder, `${name}-${program}.tar`);
+      await runtime.checkpointContainer({ containerId: id, location: archive });
+      await remove(sandbox);
+      return { archive, count };
+    },
+    async restore(archive, _name, program) {
+      const { sandbox, log } = await start(program, archive, await specOf(archive));
+      try {
+        // The log of before may have been carried along: what is new counts.
+        const before = numbers(log).length;
+        await until('the counter to go on', () => numbers(log).length > before + 2);
+        return numbers(log).at(-1) ?? 0;
+      } finally {
+        await remove(sandbox);
+      }
+    },
+  };
+}
+
+interface ArchivedSpec {
+  mounts: { destination: string }[];
+  linux: { maskedPaths?: string[]; readonlyPaths?: string[] };
+}
+
+async function specOf(archive: string): Promise<ArchivedSpec> {
+  const checkpoint = await openCheckpoint(archive);
+  try {
+    return JSON.parse(new TextDecoder().decode(await checkpoint.read('spec.dump')));
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/** Makes a pod and a container in it as a kubelet would, hiding and mounting what a checkpoint asks for. */
+function criStarter(name: string, runtime: Client<typeof RuntimeService>, place: string) {
+  let made = 0;
+  return async (handler: Program, image: string, archived: ArchivedSpec | undefined) => {
+    const pod = `${name}-${++made}`;
+    const labels = { 'io.kubernetes.pod.name': pod, 'io.kubernetes.pod.namespace': 'default' };
+    const namespaceOptions = { network: NamespaceMode.POD, pid: NamespaceMode.CONTAINER };
+    const logDirectory = join(place, pod);
+    mkdirSync(logDirectory);
+    const sandboxConfig = {
+      metadata: { name: pod, namespace: 'default', uid: `uid-${pod}`, attempt: 0 },
+      ...{ labels, hostname: pod, logDirectory },
+      linux: { cgroupParent: '/pods', securityContext: { namespaceOptions } },
+    };
+    const { podSandboxId } = await runtime.runPodSandbox({ config: sandboxConfig, runtimeHandler: handler });
+    const containerenv = archived?.mounts.find(({ destination }) => destination === '/run/.containerenv');
+    const { containerId } = await runtime.createContainer({
+      ...{ podSandboxId, sandboxConfig },
+      config: {
+        metadata: { name: 'c', attempt: 0 },
+        labels: { ...labels, 'io.kubernetes.container.name': 'c' },
+        ...{ image: { image }, logPath: 'c.log' },
+        mounts: containerenv
+          ? [{ containerPath: containerenv.destination, hostPath: join(place, 'containerenv') }]
+          : [],
+        linux: {
+          securityContext: {
+            namespaceOptions,
+            maskedPaths: archived?.linux.maskedPaths ?? [],
+            readonlyPaths: archived?.linux.readonlyPaths ?? [],
+          },
+        },
+      },
+    });
+    await runtime.startContainer({ containerId });
+    return { id: containerId, sandbox: podSandboxId, log: join(logDirectory, 'c.log') };
+  };
+}
