@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { writeFrames } from '../src/archive/frames-writer.ts';
@@ -12,14 +12,8 @@ import { sectionNames } from '../src/inspect/sections.ts';
 import { buildImage } from '../src/localfs/build-image.ts';
 import { codec } from '../src/localfs/codec.ts';
 import { openCheckpoint } from '../src/localfs/open-checkpoint.ts';
+import { archives, committedReport, goldenReports, reportOf, samples } from './golden-reports.ts';
 import { folderFor } from './runtime.ts';
-
-const fixtures = resolve(import.meta.dirname, '../fixtures/archives');
-
-/** The samples that engines made; images alone say nothing of a container. */
-const samples = readdirSync(fixtures, { recursive: true, encoding: 'utf8' })
-  .filter((name) => /\.tar(\.gz|\.zst)?$/.test(name) && !/oci|crun-1\.28|runc-1\.3\.6/.test(name))
-  .sort();
 
 /** Everything that is said about a checkpoint, but for where it lies. */
 async function everything(path: string): Promise<string> {
@@ -59,9 +53,9 @@ async function seekable(path: string, compression: 'gzip' | 'zstd'): Promise<Buf
 }
 
 for (const sample of samples) {
-  test(`readReport + ${sample}: the same through every packing`, async (t) => {
+  test(`readReport + ${sample}: the same through every packing, and what was committed`, async (t) => {
     const folder = folderFor(t, 'law');
-    const tar = await plain(join(fixtures, sample));
+    const tar = await plain(join(archives, sample));
     const put = (name: string, bytes: Uint8Array): string => {
       writeFileSync(join(folder, name), bytes);
       return join(folder, name);
@@ -74,7 +68,7 @@ for (const sample of samples) {
     const image = join(folder, 'image.tar');
     await buildImage({ checkpoint: plainPath, image: 'law', target: { kind: 'archive', path: image } });
     const paths = [
-      join(fixtures, sample),
+      join(archives, sample),
       put('gzip', gzipSync(tar)),
       put('zstd', zstdCompressSync(tar)),
       put('seekable.gz', await seekable(plainPath, 'gzip')),
@@ -82,7 +76,12 @@ for (const sample of samples) {
       directory,
       image,
     ];
-    for (const path of paths) assert.equal(await everything(path), expected, basename(path));
+    for (const path of paths) {
+      assert.equal(await everything(path), expected, basename(path));
+      for (const [file, line] of goldenReports(sample)) {
+        assert.equal(await reportOf(line, path), committedReport(file), `${file} through ${basename(path)}`);
+      }
+    }
   });
 }
 

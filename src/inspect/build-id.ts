@@ -50,6 +50,11 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-export function hexText(bytes: Iterable<number>): string {
+function hexText(bytes: Iterable<number>): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** A build id as CRIU keeps it: in words, the first byte lowest. */
+export function buildIdText(words: readonly number[]): string {
+  return hexText(words.flatMap((word) => [0, 8, 16, 24].map((shift) => (word >>> shift) & 0xff)));
 }

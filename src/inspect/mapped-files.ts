@@ -1,7 +1,7 @@
 import type { ByteSource } from '../bytes/byte-source.ts';
 import type { FileTable } from '../criu/file-table.ts';
 import type { MmEntry } from '../gen/criu/memory.ts';
-import { hexText } from './build-id.ts';
+import { buildIdText } from './build-id.ts';
 import type { MappedRange } from './memory-map.ts';
 
 /** A mapped file, as CRIU described it. */
@@ -42,7 +42,7 @@ export class MappedFiles {
     const opened = this.#openFile({
       path: name,
       size: size === undefined ? undefined : Number(size),
-      buildId: build_id.length > 0 ? hexOf(build_id) : undefined,
+      buildId: build_id.length > 0 ? buildIdText(build_id) : undefined,
     });
     this.#opened.set(id, opened);
     return opened;
@@ -52,9 +52,4 @@ export class MappedFiles {
     for (const file of this.#opened.values()) await (await file.catch(() => undefined))?.close();
     this.#opened.clear();
   }
-}
-
-/** CRIU keeps the bytes of a build id in words, the first byte lowest. */
-function hexOf(words: readonly number[]): string {
-  return hexText(words.flatMap((word) => [0, 8, 16, 24].map((shift) => (word >>> shift) & 0xff)));
 }

@@ -14,6 +14,7 @@ import {
   TaskKobjIdsEntry,
   type ThreadCoreEntry,
 } from '../gen/criu/task.ts';
+import { buildIdText } from './build-id.ts';
 import {
   bitNames,
   capabilityNames,
@@ -71,9 +72,8 @@ export interface Thread {
 
 export interface Limit {
   readonly name: string;
-  /** Missing: unlimited. */
-  readonly soft?: number;
-  readonly hard?: number;
+  readonly soft: number | 'unlimited';
+  readonly hard: number | 'unlimited';
 }
 
 /** Numbers that are equal for processes that share the thing; namespaces by the numbers of the images. */
@@ -164,11 +164,6 @@ async function detailsOf(
   };
 }
 
-function buildIdText(words: readonly number[]): string {
-  const bytes = words.flatMap((word) => [word, word >> 8, word >> 16, word >> 24].map((byte) => byte & 0xff));
-  return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
 async function threadsOf(images: ImageSet, entry: PstreeEntry): Promise<Thread[]> {
   const threads: Thread[] = [];
   for (const tid of entry.threads) {
@@ -236,8 +231,8 @@ const unlimited = (1n << 64n) - 1n;
 function limitsOf(entries: readonly RlimitEntry[]): Limit[] {
   return entries.map(({ cur, max }, at) => ({
     name: limitNames[at] ?? `limit ${at}`,
-    ...(cur !== unlimited && { soft: Number(cur) }),
-    ...(max !== unlimited && { hard: Number(max) }),
+    soft: cur === unlimited ? 'unlimited' : Number(cur),
+    hard: max === unlimited ? 'unlimited' : Number(max),
   }));
 }
 

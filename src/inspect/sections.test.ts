@@ -46,7 +46,7 @@ test('details: threads, the call each is in, signals, timers, limits, rights', a
   );
   assert.deepEqual(
     first?.limits.find(({ name }) => name === 'CORE'),
-    { name: 'CORE', soft: 0 },
+    { name: 'CORE', soft: 0, hard: 'unlimited' },
   );
   assert.equal(first?.signalActions.find(({ signal }) => signal === 'SIGPIPE')?.handler, 'ignore');
   const handled = first?.signalActions.find(({ signal }) => signal === 'SIGTERM');
