@@ -1,3 +1,4 @@
+import { fieldPaths } from './pod.ts';
 import { parseQuantity } from './quantity.ts';
 import {
   type Field,
@@ -12,13 +13,13 @@ import {
   text,
 } from './schema.ts';
 
-const label = matching(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 63, 'a DNS label');
-const subdomain = matching(
+export const label = matching(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 63, 'a DNS label');
+export const subdomain = matching(
   /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/,
   253,
   'a DNS subdomain',
 );
-const uid = matching(/^[a-zA-Z0-9][-a-zA-Z0-9]*$/, 128, 'a uid');
+const uid = matching(/^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?$/, 128, 'a uid');
 const absolute = matching(/^\/(?!.*(^|\/)\.\.(\/|$))[^\0]*$/, 4096, 'an absolute path without ".."');
 const relative = matching(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]*$/, 4096, 'a relative path without ".."');
 const quantity: Field<string> = (value, path, reading) => {
@@ -28,51 +29,114 @@ const quantity: Field<string> = (value, path, reading) => {
 };
 const id = integer(0, 2 ** 31 - 1);
 const port = integer(1, 65535);
+const portName = matching(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 15, 'the name of a port');
+/** A key of a ConfigMap or Secret: also a file name. */
+export const configKey = matching(/^(?!\.\.)[-._a-zA-Z0-9]+$/, 253, 'a key of a ConfigMap or Secret');
+
+const command = listOf(text);
+const exec = object({ command }, ['command']);
+const seconds = (from: number) => integer(from, 86_400 * 365);
+const portOrName: Field<number | string> = (value, path, reading) =>
+  typeof value === 'number' ? port(value, path, reading) : portName(value, path, reading);
+
+const probe = object({
+  exec,
+  httpGet: object(
+    {
+      path: text,
+      port: portOrName,
+      host: text,
+      scheme: oneOf('HTTP', 'HTTPS'),
+      httpHeaders: listOf(object({ name: text, value: text }, ['name', 'value'])),
+    },
+    ['port'],
+  ),
+  tcpSocket: object({ port: portOrName, host: text }, ['port']),
+  grpc: object({ port, service: text }, ['port']),
+  initialDelaySeconds: seconds(0),
+  periodSeconds: seconds(1),
+  timeoutSeconds: seconds(1),
+  successThreshold: integer(1, 1_000_000),
+  failureThreshold: integer(1, 1_000_000),
+  terminationGracePeriodSeconds: seconds(1),
+});
+
+const keyRef = object({ name: subdomain, key: configKey, optional: flag }, ['name', 'key']);
+const reference = object({ name: subdomain, optional: flag }, ['name']);
+const variable = object(
+  {
+    name: text,
+    value: text,
+    valueFrom: object({
+      configMapKeyRef: keyRef,
+      secretKeyRef: keyRef,
+      fieldRef: object({ apiVersion: oneOf('v1'), fieldPath: oneOf(...fieldPaths) }, ['fieldPath']),
+    }),
+  },
+  ['name'],
+);
+const handler = object({ exec }, ['exec']);
 
 const amounts = object({ cpu: quantity, memory: quantity });
 
-const container = object(
-  {
-    name: label,
-    image: text,
-    // Images are local; there is nothing to pull from. Always cannot be promised.
-    imagePullPolicy: oneOf('IfNotPresent', 'Never'),
-    command: listOf(text),
-    args: listOf(text),
-    env: listOf(object({ name: text, value: text }, ['name'])),
-    workingDir: text,
-    volumeMounts: listOf(
-      object({ name: label, mountPath: absolute, readOnly: flag, subPath: relative }, ['name', 'mountPath']),
+const containerFields = {
+  name: label,
+  image: text,
+  // Images are local; there is nothing to pull from. Always cannot be promised.
+  imagePullPolicy: oneOf('IfNotPresent', 'Never'),
+  command,
+  args: listOf(text),
+  env: listOf(variable),
+  envFrom: listOf(object({ prefix: text, configMapRef: reference, secretRef: reference })),
+  workingDir: text,
+  volumeMounts: listOf(
+    object({ name: label, mountPath: absolute, readOnly: flag, subPath: relative }, ['name', 'mountPath']),
+  ),
+  resources: object({ limits: amounts, requests: amounts }),
+  securityContext: object({
+    runAsUser: id,
+    runAsGroup: id,
+    privileged: flag,
+    readOnlyRootFilesystem: flag,
+    allowPrivilegeEscalation: flag,
+    capabilities: object({ add: listOf(text), drop: listOf(text) }),
+  }),
+  // Kept in the sandbox's description; nothing is forwarded, a pod's ports are reached at its own address.
+  ports: listOf(
+    object(
+      {
+        containerPort: port,
+        hostPort: port,
+        hostIP: text,
+        protocol: oneOf('TCP', 'UDP', 'SCTP'),
+        name: text,
+      },
+      ['containerPort'],
     ),
-    resources: object({ limits: amounts, requests: amounts }),
-    securityContext: object({
-      runAsUser: id,
-      runAsGroup: id,
-      privileged: flag,
-      readOnlyRootFilesystem: flag,
-      allowPrivilegeEscalation: flag,
-      capabilities: object({ add: listOf(text), drop: listOf(text) }),
-    }),
-    // Kept in the sandbox's description; nothing is forwarded, a pod's ports are reached at its own address.
-    ports: listOf(
-      object(
-        {
-          containerPort: port,
-          hostPort: port,
-          hostIP: text,
-          protocol: oneOf('TCP', 'UDP', 'SCTP'),
-          name: text,
-        },
-        ['containerPort'],
-      ),
-    ),
-    terminationMessagePath: absolute,
-    terminationMessagePolicy: oneOf('File', 'FallbackToLogsOnError'),
-    stdin: flag,
-    tty: flag,
-  },
-  ['name', 'image'],
+  ),
+  terminationMessagePath: absolute,
+  terminationMessagePolicy: oneOf('File', 'FallbackToLogsOnError'),
+  stdin: flag,
+  tty: flag,
+  startupProbe: probe,
+  livenessProbe: probe,
+  readinessProbe: probe,
+  lifecycle: object({ postStart: handler, preStop: handler }),
+};
+const container = object(containerFields, ['name', 'image']);
+const initContainer = object({ ...containerFields, restartPolicy: oneOf('Always') }, ['name', 'image']);
+
+const mode = integer(0, 0o777);
+const insideVolume = matching(
+  /^(?!\/)(?!\.\.)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/,
+  4096,
+  'a relative path that does not begin with ".."',
 );
+const files = {
+  items: listOf(object({ key: configKey, path: insideVolume, mode }, ['key', 'path'])),
+  defaultMode: mode,
+  optional: flag,
+};
 
 const volume = object(
   {
@@ -81,7 +145,9 @@ const volume = object(
       { path: absolute, type: oneOf('', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate') },
       ['path'],
     ),
-    emptyDir: object({ medium: oneOf('') }),
+    emptyDir: object({ medium: oneOf('', 'Memory'), sizeLimit: quantity }),
+    configMap: object({ ...files, name: subdomain }, ['name']),
+    secret: object({ ...files, secretName: subdomain }, ['secretName']),
   },
   ['name'],
 );
@@ -98,7 +164,7 @@ export const podFields = object(
     spec: object(
       {
         containers: listOf(container, 100),
-        initContainers: listOf(container, 100),
+        initContainers: listOf(initContainer, 100),
         volumes: listOf(volume, 1000),
         hostNetwork: flag,
         hostPID: flag,

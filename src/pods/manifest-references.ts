@@ -1,35 +1,91 @@
 import type { podFields } from './manifest-fields.ts';
-import type { Container } from './pod.ts';
+import { type Container, isSidecar, type Probe } from './pod.ts';
 import type { Reading } from './schema.ts';
 
 type Spec = NonNullable<ReturnType<typeof podFields>>['spec'];
+type Volumes = NonNullable<Spec['volumes']>;
 
-/** Refuses what names something that is not there, or is there twice. */
+/** Refuses what names something that is not there, is there twice, or contradicts itself. */
 export function checkReferences(spec: Spec, reading: Reading): void {
   if (spec.containers.length === 0) reading.refuse('spec.containers', 'is empty');
+  const volumes = checkVolumes(spec.volumes ?? [], reading);
   const names = new Set<string>();
-  const volumes = new Set<string>();
-  spec.volumes?.forEach((item, index) => {
-    const at = `spec.volumes[${index}]`;
-    if (volumes.has(item.name)) reading.refuse(`${at}.name`, `"${item.name}" is there twice`);
-    if ((item.hostPath === undefined) === (item.emptyDir === undefined)) {
-      reading.refuse(at, 'is neither a hostPath nor an emptyDir');
-    }
-    volumes.add(item.name);
-  });
-  const check = (list: readonly Container[], at: string) => {
+  const check = (list: readonly Container[], at: string, init: boolean) => {
     list.forEach((item, index) => {
-      if (names.has(item.name)) reading.refuse(`${at}[${index}].name`, `"${item.name}" is there twice`);
+      const path = `${at}[${index}]`;
+      if (names.has(item.name)) reading.refuse(`${path}.name`, `"${item.name}" is there twice`);
       names.add(item.name);
       item.volumeMounts?.forEach((mount, place) => {
         if (volumes.has(mount.name)) return;
-        reading.refuse(
-          `${at}[${index}].volumeMounts[${place}].name`,
-          `"${mount.name}" is no volume of the pod`,
-        );
+        reading.refuse(`${path}.volumeMounts[${place}].name`, `"${mount.name}" is no volume of the pod`);
       });
+      checkEnvironment(item, path, reading);
+      checkProbes(item, path, init && !isSidecar(item), reading);
     });
   };
-  check((spec.initContainers ?? []) as Container[], 'spec.initContainers');
-  check(spec.containers as Container[], 'spec.containers');
+  check((spec.initContainers ?? []) as Container[], 'spec.initContainers', true);
+  check(spec.containers as Container[], 'spec.containers', false);
+}
+
+const volumeKinds = ['hostPath', 'emptyDir', 'configMap', 'secret'] as const;
+
+function checkVolumes(list: Volumes, reading: Reading): Set<string> {
+  const volumes = new Set<string>();
+  list.forEach((item, index) => {
+    const at = `spec.volumes[${index}]`;
+    if (volumes.has(item.name)) reading.refuse(`${at}.name`, `"${item.name}" is there twice`);
+    if (volumeKinds.filter((kind) => item[kind] !== undefined).length !== 1) {
+      reading.refuse(at, `is not exactly one of ${volumeKinds.join(', ')}`);
+    }
+    if (item.emptyDir?.sizeLimit !== undefined && item.emptyDir.medium !== 'Memory') {
+      reading.refuse(
+        `${at}.emptyDir.sizeLimit`,
+        'is not supported here without medium: Memory, nothing limits a folder on disk',
+      );
+    }
+    volumes.add(item.name);
+  });
+  return volumes;
+}
+
+function checkEnvironment(item: Container, path: string, reading: Reading): void {
+  item.env?.forEach(({ value, valueFrom }, place) => {
+    if (!valueFrom) return;
+    const at = `${path}.env[${place}]`;
+    if (value !== undefined) reading.refuse(at, 'has both a value and a valueFrom');
+    if (Object.keys(valueFrom).length !== 1) {
+      reading.refuse(`${at}.valueFrom`, 'is not exactly one of configMapKeyRef, secretKeyRef, fieldRef');
+    }
+  });
+  item.envFrom?.forEach(({ configMapRef, secretRef }, place) => {
+    if ((configMapRef === undefined) === (secretRef === undefined)) {
+      reading.refuse(`${path}.envFrom[${place}]`, 'is not exactly one of configMapRef, secretRef');
+    }
+  });
+}
+
+const probeKinds = ['startupProbe', 'livenessProbe', 'readinessProbe'] as const;
+const actions = ['exec', 'httpGet', 'tcpSocket', 'grpc'] as const;
+
+function checkProbes(item: Container, path: string, ends: boolean, reading: Reading): void {
+  for (const kind of probeKinds) {
+    const probe: Probe | undefined = item[kind];
+    if (!probe) continue;
+    const at = `${path}.${kind}`;
+    if (ends) reading.refuse(at, 'is not for an init container that ends');
+    if (actions.filter((action) => probe[action] !== undefined).length !== 1) {
+      reading.refuse(at, `is not exactly one of ${actions.join(', ')}`);
+    }
+    if (kind !== 'readinessProbe' && (probe.successThreshold ?? 1) !== 1) {
+      reading.refuse(`${at}.successThreshold`, 'is not 1');
+    }
+    if (kind === 'readinessProbe' && probe.terminationGracePeriodSeconds !== undefined) {
+      reading.refuse(`${at}.terminationGracePeriodSeconds`, 'is not for a readinessProbe');
+    }
+    const port = probe.httpGet?.port ?? probe.tcpSocket?.port;
+    if (typeof port === 'string' && !item.ports?.some(({ name }) => name === port)) {
+      reading.refuse(at, `names the port "${port}", which the container does not have`);
+    }
+  }
+  if (item.lifecycle && ends) reading.refuse(`${path}.lifecycle`, 'is not for an init container that ends');
 }

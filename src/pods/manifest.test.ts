@@ -36,10 +36,10 @@ test('contentHash changes with the content and not with the uid', () => {
 
 const refused: readonly [what: string, from: string, to: string, message: RegExp][] = [
   [
-    'a probe',
+    'a probe that asks nothing',
     'image: i',
     'image: i, livenessProbe: {}',
-    /spec\.containers\[0\]\.livenessProbe is not supported here/,
+    /spec\.containers\[0\]\.livenessProbe is not exactly one of exec, httpGet, tcpSocket, grpc/,
   ],
   [
     'a misspelt field',
@@ -48,10 +48,10 @@ const refused: readonly [what: string, from: string, to: string, message: RegExp
     /spec\.containers\[0\]\.comand is not supported here/,
   ],
   [
-    'envFrom a secret',
+    'a variable from nowhere',
     'image: i',
-    'image: i, env: [{name: A, valueFrom: {}}]',
-    /env\[0\]\.valueFrom is not supported/,
+    'image: i, env: [{name: A, valueFrom: {resourceFieldRef: {}}}]',
+    /env\[0\]\.valueFrom\.resourceFieldRef is not supported/,
   ],
   ['no image', ', image: i', '', /spec\.containers\[0\]\.image is missing/],
   [
@@ -70,13 +70,37 @@ const refused: readonly [what: string, from: string, to: string, message: RegExp
     'a volume of no kind',
     'spec: {',
     'spec: {volumes: [{name: v}], ',
-    /spec\.volumes\[0\] is neither a hostPath nor an emptyDir/,
+    /spec\.volumes\[0\] is not exactly one of hostPath, emptyDir, configMap, secret/,
   ],
   [
-    'memory as medium',
+    'a limit of a folder on disk',
     'spec: {',
-    'spec: {volumes: [{name: v, emptyDir: {medium: Memory}}], ',
-    /emptyDir\.medium is "Memory"/,
+    'spec: {volumes: [{name: v, emptyDir: {sizeLimit: 1Mi}}], ',
+    /emptyDir\.sizeLimit is not supported here without medium: Memory/,
+  ],
+  [
+    'a probe of a port that has no such name',
+    'image: i',
+    'image: i, livenessProbe: {httpGet: {port: web}}',
+    /livenessProbe names the port "web", which the container does not have/,
+  ],
+  [
+    'a probe of an init container that ends',
+    'spec: {',
+    'spec: {initContainers: [{name: x, image: i, startupProbe: {exec: {command: [a]}}}], ',
+    /initContainers\[0\]\.startupProbe is not for an init container that ends/,
+  ],
+  [
+    'a sidecar among the containers',
+    'image: i',
+    'image: i, restartPolicy: Always',
+    /containers\[0\]\.restartPolicy is not supported/,
+  ],
+  [
+    'a path out of a volume',
+    'spec: {',
+    'spec: {volumes: [{name: v, secret: {secretName: s, items: [{key: a, path: ../x}]}}], ',
+    /items\[0\]\.path is "\.\.\/x"/,
   ],
   [
     'a path that climbs',

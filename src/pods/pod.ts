@@ -36,7 +36,8 @@ export interface Container {
   image: string;
   command?: string[];
   args?: string[];
-  env?: { name: string; value?: string }[];
+  env?: EnvVariable[];
+  envFrom?: EnvSource[];
   workingDir?: string;
   volumeMounts?: VolumeMount[];
   resources?: { limits?: Resources; requests?: Resources };
@@ -46,6 +47,65 @@ export interface Container {
   terminationMessagePolicy?: 'File' | 'FallbackToLogsOnError';
   stdin?: boolean;
   tty?: boolean;
+  startupProbe?: Probe;
+  livenessProbe?: Probe;
+  readinessProbe?: Probe;
+  lifecycle?: { postStart?: ExecHandler; preStop?: ExecHandler };
+  /** Of an init container: it goes on running beside the others. */
+  restartPolicy?: 'Always';
+}
+
+export interface EnvVariable {
+  name: string;
+  value?: string;
+  valueFrom?: { configMapKeyRef?: KeyRef; secretKeyRef?: KeyRef; fieldRef?: { fieldPath: FieldPath } };
+}
+
+export interface KeyRef {
+  name: string;
+  key: string;
+  optional?: boolean;
+}
+
+export interface EnvSource {
+  prefix?: string;
+  configMapRef?: { name: string; optional?: boolean };
+  secretRef?: { name: string; optional?: boolean };
+}
+
+/** What of the pod itself a variable may tell. */
+export const fieldPaths = [
+  'metadata.name',
+  'metadata.namespace',
+  'metadata.uid',
+  'spec.nodeName',
+  'status.podIP',
+  'status.hostIP',
+] as const;
+export type FieldPath = (typeof fieldPaths)[number];
+
+export interface ExecHandler {
+  exec: { command: string[] };
+}
+
+/** One of the four ways to ask, and how often; times are seconds. */
+export interface Probe {
+  exec?: { command: string[] };
+  httpGet?: {
+    path?: string;
+    port: number | string;
+    host?: string;
+    scheme?: 'HTTP' | 'HTTPS';
+    httpHeaders?: { name: string; value: string }[];
+  };
+  tcpSocket?: { port: number | string; host?: string };
+  grpc?: { port: number; service?: string };
+  initialDelaySeconds?: number;
+  periodSeconds?: number;
+  timeoutSeconds?: number;
+  successThreshold?: number;
+  failureThreshold?: number;
+  terminationGracePeriodSeconds?: number;
 }
 
 export type Resources = Record<string, string>;
@@ -77,7 +137,16 @@ export interface Port {
 export interface Volume {
   name: string;
   hostPath?: { path: string; type?: HostPathType };
-  emptyDir?: { medium?: '' };
+  emptyDir?: { medium?: '' | 'Memory'; sizeLimit?: string };
+  configMap?: FilesSource & { name: string };
+  secret?: FilesSource & { secretName: string };
+}
+
+/** Which keys become files, all of them where none is named, and with which mode. */
+export interface FilesSource {
+  items?: { key: string; path: string; mode?: number }[];
+  defaultMode?: number;
+  optional?: boolean;
 }
 
 export type HostPathType = '' | 'Directory' | 'DirectoryOrCreate' | 'File' | 'FileOrCreate';
@@ -94,4 +163,14 @@ export function gracePeriod({ spec }: Pod): number {
 
 export function allContainers({ spec }: Pod): Container[] {
   return [...(spec.initContainers ?? []), ...spec.containers];
+}
+
+/** Init containers that go on running beside the others. */
+export function isSidecar(container: Container): boolean {
+  return container.restartPolicy === 'Always';
+}
+
+/** What runs as long as the pod does: its containers, and the sidecars among its init containers. */
+export function lastingContainers({ spec }: Pod): Container[] {
+  return [...(spec.initContainers ?? []).filter(isSidecar), ...spec.containers];
 }
