@@ -34,7 +34,7 @@ export const tiers: readonly Tier[] = [
   },
   {
     name: 'edges',
-    rooms: ['localfs', 'runtime', 'registry', 'objectstore', 'seal', 'auth', 'kube'],
+    rooms: ['localfs', 'runtime', 'registry', 'objectstore', 'seal', 'auth', 'kube', 'probe', 'stream'],
     open: true,
     node: true,
   },

@@ -59,6 +59,12 @@ export interface ContainerSummary {
   /** Exit status of the last run, where it ended. */
   exitCode?: number;
   init: boolean;
+  /** Whether it is an init container that goes on running. */
+  sidecar?: boolean;
+  /** Whether it runs, has started and passes its readiness probe. */
+  ready: boolean;
+  /** What its probes complain of. */
+  message?: string;
 }
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Stopped';
@@ -74,6 +80,8 @@ export interface PodSummary {
   source: 'file' | 'checkpoint';
   /** Whether it continues from a checkpoint. */
   restored: boolean;
+  /** Whether every container that is to go on running is ready. */
+  ready: boolean;
   /** Last thing that went wrong, or empty. */
   message: string;
   containers: ContainerSummary[];

@@ -28,6 +28,7 @@ import { PodCheckpoints } from '../pods/pod-checkpoints.ts';
 import { PodDirectories } from '../pods/pod-directories.ts';
 import { PodRestores } from '../pods/pod-restores.ts';
 import { PodFiles } from '../pods/pod-store.ts';
+import { openPort } from '../runtime/builtin/bridge.ts';
 import { createBuiltinRuntime } from '../runtime/builtin/builtin-runtime.ts';
 import { checkpointHooks } from '../runtime/builtin/checkpoint-hooks.ts';
 import { createApp } from '../server/app.ts';
@@ -37,6 +38,7 @@ import { ServerMetrics } from '../server/server-metrics.ts';
 import { addStasisRoutes } from '../server/stasis-routes.ts';
 import { localAccess } from './local-access.ts';
 import { openNodeRuntime } from './node-runtime.ts';
+import { hostAddress, type ProbeWiring, probes, tmpfsVolumes } from './pod-wiring.ts';
 import type { Settings } from './settings.ts';
 import { readTls, selfSignedFiles, type TlsFiles, watchFiles } from './tls-files.ts';
 
@@ -62,7 +64,7 @@ export async function startDaemon(settings: Settings, version: string, log: Log)
   const authorize = access.authorize(await authorizer(settings, server, log));
   const runtime = await openRuntime(settings, version, log);
   try {
-    const node = await startNode(settings, version, runtime.transport, log, stopping.signal);
+    const node = await startNode(settings, version, runtime, log, stopping.signal);
     const limits = new RequestLimits();
     const app = createApp({
       nodeName: settings.nodeName,
@@ -102,12 +104,15 @@ export async function startDaemon(settings: Settings, version: string, log: Log)
   }
 }
 
+interface NodeRuntime {
+  transport: Transport;
+  /** A connection from inside a pod that only reaches itself. */
+  insidePod?: ProbeWiring['insidePod'];
+  close(): Promise<void>;
+}
+
 /** The built-in runtime in this process, or another one over its socket: nobody below knows which. */
-async function openRuntime(
-  settings: Settings,
-  version: string,
-  log: Log,
-): Promise<{ transport: Transport; close(): Promise<void> }> {
+async function openRuntime(settings: Settings, version: string, log: Log): Promise<NodeRuntime> {
   const { runtimeSocket } = settings;
   if (runtimeSocket !== undefined) {
     return openNodeRuntime({
@@ -127,6 +132,8 @@ async function openRuntime(
   });
   return {
     transport: createRouterTransport((router) => runtime.routes(router)),
+    insidePod: async (id, port, signal) =>
+      openPort(runtime.runtime.sandbox(id).namespaces.network, port, signal),
     close: () => runtime.close(),
   };
 }
@@ -134,7 +141,7 @@ async function openRuntime(
 async function startNode(
   settings: Settings,
   version: string,
-  transport: Transport,
+  { transport, insidePod }: NodeRuntime,
   log: Log,
   stopping: AbortSignal,
 ) {
@@ -143,10 +150,18 @@ async function startNode(
   const { rootDirectory } = settings;
   const ours = join(rootDirectory, 'stasis');
   const directory = new CheckpointsDirectory(join(rootDirectory, 'checkpoints'));
-  const directories = new PodDirectories(rootDirectory, settings.podLogs);
+  const directories = new PodDirectories(rootDirectory, settings.podLogs, tmpfsVolumes);
   const store = new PodFiles(join(ours, 'pods'), (message) => log('error', message));
   const resources: NodeResources[] = [];
-  const pods = new NodePods({ runtime, images, store, directories, resources, log });
+  const hostIP = hostAddress();
+  const ask = probes({
+    runtime,
+    hostIP,
+    onHostNetwork: (uid) => pods.byUid(uid)?.pod.spec.hostNetwork === true,
+    ...(insidePod ? { insidePod } : {}),
+  });
+  const place = { nodeName: settings.nodeName, hostIP };
+  const pods: NodePods = new NodePods({ runtime, images, store, directories, resources, place, ask, log });
   await pods.load();
   const nodeId = await identity(join(ours, 'node-id'));
   const containerCheckpoints = new ContainerCheckpoints({
@@ -195,8 +210,8 @@ async function startNode(
     control,
     start() {
       pods.start();
-      watchManifests(settings, pods, log, stopping);
-      working = restore();
+      // Restored pods may need ConfigMaps and Secrets that are described there.
+      working = watchManifests(settings, pods, log, stopping).then(restore);
     },
     async close() {
       await pods.close();
@@ -206,7 +221,12 @@ async function startNode(
 }
 
 /** Makes the node's pods those of the manifests, now and whenever these change. */
-function watchManifests(settings: Settings, pods: NodePods, log: Log, stopping: AbortSignal): void {
+async function watchManifests(
+  settings: Settings,
+  pods: NodePods,
+  log: Log,
+  stopping: AbortSignal,
+): Promise<void> {
   if (settings.manifests === undefined) return;
   const manifests = new ManifestDirectory({
     directory: settings.manifests,
@@ -214,18 +234,17 @@ function watchManifests(settings: Settings, pods: NodePods, log: Log, stopping: 
     log: (message) => log('warn', message),
   });
   const inTurn = new InTurn();
-  const apply = () => {
+  const apply = () =>
     inTurn
       .run('manifests', async () => {
         const found = stopping.aborted ? undefined : await manifests.read();
-        if (found) await pods.applyManifests(found);
+        if (found) await pods.applyManifests(found.pods, found.configuration);
       })
       .catch((error: unknown) => log('error', `taking over the manifests: ${messageOf(error)}`));
-  };
   manifests.watch(apply, stopping);
   const timer = setInterval(apply, manifestInterval);
   stopping.addEventListener('abort', () => clearInterval(timer), { once: true });
-  apply();
+  await apply();
 }
 
 async function serve(settings: Settings, app: ReturnType<typeof createApp>, log: Log) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ContainerGrant, joinGrants, nothingGranted } from './container-grant.ts';
 import { containerConfig } from './cri-config.ts';
+import { environmentOf } from './environment.ts';
 import { decodePod } from './manifest.ts';
 
 const gpu: ContainerGrant = {
@@ -52,7 +53,9 @@ test('containerConfig puts a grant into what the runtime is asked for, and the p
     { file: 'p.yaml', node: 'n' },
   );
   const grant = { ...gpu, cpusetCpus: '2-3', cpusetMems: '0' };
-  const config = containerConfig(pod, container, { restarts: 0, mounts: [], grant });
+  const place = { nodeName: 'n', hostIP: '', podIP: '' };
+  const variables = environmentOf(pod, container, [], place);
+  const config = containerConfig(pod, container, { restarts: 0, mounts: [], variables, grant });
   assert.deepEqual(
     config.envs.map(({ key, value }) => `${key}=${value}`),
     ['SHARED=own', 'GPU=1', 'COPY=$(GPU)'],
@@ -72,6 +75,11 @@ test('containerConfig puts a grant into what the runtime is asked for, and the p
   assert.equal(config.annotations['note'], 'gpu');
   assert.equal(config.linux?.resources?.cpusetCpus, '2-3');
   assert.equal(config.linux?.resources?.cpusetMems, '0');
-  const without = containerConfig(pod, container, { restarts: 0, mounts: [], grant: nothingGranted });
+  const without = containerConfig(pod, container, {
+    restarts: 0,
+    mounts: [],
+    variables,
+    grant: nothingGranted,
+  });
   assert.equal(without.linux?.resources?.cpusetCpus, '');
 });

@@ -135,9 +135,9 @@ export class ContainerRestores {
   }
 
   async #make(record: PodRecord, archive: string, signal: AbortSignal): Promise<PodRecord> {
-    const { runtime, pods, directories, log } = this.#options;
+    const { runtime, pods, log } = this.#options;
     await pods.admit(record, signal);
-    await directories.prepare(record.pod);
+    await pods.prepare(record);
     const sandbox = pods.sandboxConfig(record, 0);
     const sandboxId = await runSandbox(runtime, sandbox, signal);
     for (const container of record.pod.spec.containers) {

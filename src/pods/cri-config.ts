@@ -66,6 +66,8 @@ export interface ContainerFacts {
   /** Times it was started before. */
   restarts: number;
   mounts: readonly Mount[];
+  /** As the container's environment says. */
+  variables: ReadonlyMap<string, string>;
   /** What the node gives it for itself. */
   grant?: ContainerGrant;
   /** Instead of the image of the manifest: the path of a checkpoint archive. */
@@ -73,9 +75,7 @@ export interface ContainerFacts {
 }
 
 export function containerConfig(pod: Pod, container: Container, facts: ContainerFacts): ContainerConfig {
-  const { grant = nothingGranted } = facts;
-  const variables = new Map<string, string>();
-  for (const { name, value } of container.env ?? []) variables.set(name, expand(value ?? '', variables));
+  const { grant = nothingGranted, variables } = facts;
   const expanded = (list: readonly string[] = []) => list.map((item) => expand(item, variables));
   return create(ContainerConfigSchema, {
     metadata: { name: container.name, attempt: facts.restarts },

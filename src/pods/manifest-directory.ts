@@ -2,7 +2,8 @@ import { constants, type FSWatcher, watch } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
-import { manifestLimit, parseManifest } from './manifest.ts';
+import type { ConfigObject } from './configuration.ts';
+import { manifestLimit, parseManifestFile } from './manifest.ts';
 import { type Pod, podName } from './pod.ts';
 
 export interface ManifestOptions {
@@ -12,38 +13,56 @@ export interface ManifestOptions {
   log: (message: string) => void;
 }
 
+/** What the files of a directory describe. */
+export interface Manifests {
+  /** By file. */
+  pods: Map<string, Pod>;
+  configuration: ConfigObject[];
+}
+
+/** One file, as far as it could be read. */
+interface Described {
+  pod?: Pod;
+  configuration?: ConfigObject;
+  problem?: string;
+}
+
 /**
- * The pods that the files of a directory describe. A file that cannot be read as a pod keeps what it described
+ * The pods, ConfigMaps and Secrets that the files of a directory describe. A file that cannot be read as a pod keeps what it described
  * before, so that a mistake while editing ends nothing; a directory that is gone keeps everything.
  */
 export class ManifestDirectory {
   readonly #options: ManifestOptions;
-  readonly #last = new Map<string, { pod?: Pod; problem?: string }>();
+  readonly #last = new Map<string, Described>();
   #missing = false;
 
   constructor(options: ManifestOptions) {
     this.#options = options;
   }
 
-  /** File → pod, or undefined where the directory cannot be read. */
-  async read(): Promise<Map<string, Pod> | undefined> {
+  /** Undefined where the directory cannot be read. */
+  async read(): Promise<Manifests | undefined> {
     const names = await this.#names();
     if (!names) return undefined;
     for (const file of this.#last.keys()) if (!names.includes(file)) this.#last.delete(file);
     const pods = new Map<string, Pod>();
+    const configuration: ConfigObject[] = [];
     const taken = new Map<string, string>();
     for (const file of names) {
-      const pod = await this.#podIn(file);
-      if (!pod) continue;
-      const name = podName(pod);
-      const other = taken.get(name);
-      if (other) this.#complain(file, `pod ${name} is described by ${other} already`);
+      const { pod, configuration: object } = await this.#described(file);
+      const what = object
+        ? `${object.kind} ${object.namespace}/${object.name}`
+        : pod && `pod ${podName(pod)}`;
+      if (what === undefined) continue;
+      const other = taken.get(what);
+      if (other) this.#complain(file, `${what} is described by ${other} already`);
       else {
-        taken.set(name, file);
-        pods.set(file, pod);
+        taken.set(what, file);
+        if (pod) pods.set(file, pod);
+        if (object) configuration.push(object);
       }
     }
-    return pods;
+    return { pods, configuration };
   }
 
   /** Calls `changed` soon after something in the directory changes, until `signal`. */
@@ -76,15 +95,23 @@ export class ManifestDirectory {
     }
   }
 
-  async #podIn(file: string): Promise<Pod | undefined> {
+  async #described(file: string): Promise<Described> {
     try {
-      const pod = parseManifest(await readBounded(file), { file, node: this.#options.node });
-      this.#last.set(file, { pod });
-      return pod;
+      const { content, mode } = await readBounded(file);
+      const found = parseManifestFile(content, { file, node: this.#options.node });
+      if (found.configuration?.kind === 'Secret' && (mode & 0o077) !== 0) {
+        const shown = (mode & 0o777).toString(8);
+        throw new CodedError(
+          'invalid-argument',
+          `it holds a Secret and others may read it (mode ${shown}): chmod 600`,
+        );
+      }
+      this.#last.set(file, found);
+      return found;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
       this.#complain(file, messageOf(error));
-      return this.#last.get(file)?.pod;
+      return this.#last.get(file) ?? {};
     }
   }
 
@@ -97,7 +124,7 @@ export class ManifestDirectory {
   }
 }
 
-async function readBounded(file: string): Promise<string> {
+async function readBounded(file: string): Promise<{ content: string; mode: number }> {
   const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stat = await handle.stat();
@@ -108,7 +135,7 @@ async function readBounded(file: string): Promise<string> {
         `${file} has ${stat.size} bytes, more than ${manifestLimit}`,
       );
     }
-    return await handle.readFile('utf8');
+    return { content: await handle.readFile('utf8'), mode: stat.mode };
   } finally {
     await handle.close();
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { parseAllDocuments } from 'yaml';
+import { parseAllDocuments, type ScalarTag } from 'yaml';
 import { CodedError } from '../errors/coded-error.ts';
+import { type ConfigObject, decodeConfigObject } from './configuration.ts';
 import { podFields } from './manifest-fields.ts';
 import { checkReferences } from './manifest-references.ts';
 import type { Pod } from './pod.ts';
@@ -21,15 +22,43 @@ export interface ManifestOrigin {
  * @throws CodedError `invalid-argument` whose message lists every field that is refused, by path.
  */
 export function parseManifest(content: string, origin: ManifestOrigin): Pod {
+  return decodePod(documentIn(content, origin), origin);
+}
+
+/** As {@link parseManifest}, where a ConfigMap or Secret is welcome too. */
+export function parseManifestFile(
+  content: string,
+  origin: ManifestOrigin,
+): { pod?: Pod; configuration?: ConfigObject } {
+  const data = documentIn(content, origin);
+  const kind = (data as { kind?: unknown } | null)?.kind;
+  if (kind === 'ConfigMap' || kind === 'Secret')
+    return { configuration: decodeConfigObject(data, origin.file) };
+  return { pod: decodePod(data, origin) };
+}
+
+/** `0400` is how Kubernetes' manifests write a mode: octal, as in YAML 1.1. */
+const octal: ScalarTag = {
+  tag: 'tag:yaml.org,2002:int',
+  default: true,
+  test: /^0[0-7]+$/,
+  resolve: (written) => Number.parseInt(written, 8),
+};
+
+function documentIn(content: string, origin: ManifestOrigin): unknown {
   const fail = (what: string): never => {
     throw new CodedError('invalid-argument', `reading ${origin.file}: ${what}`);
   };
-  const documents = parseAllDocuments(content, { uniqueKeys: true, version: '1.2' });
+  const documents = parseAllDocuments(content, {
+    uniqueKeys: true,
+    version: '1.2',
+    customTags: (tags) => [octal, ...tags],
+  });
   const list = Array.isArray(documents) ? documents.filter((document) => document.contents !== null) : [];
   const problem = list.flatMap((document) => document.errors)[0];
   if (problem) fail(problem.message.split('\n')[0] ?? 'it is not YAML');
   if (list.length !== 1) fail(`it has ${list.length} documents, one pod is wanted`);
-  return decodePod(list[0]?.toJS({ maxAliasCount: 100 }), origin);
+  return list[0]?.toJS({ maxAliasCount: 100 });
 }
 
 /** As {@link parseManifest}, of data that is no text any more. */

@@ -135,3 +135,29 @@ test('pauseBefore doubles up to five minutes and forgets after a long run', () =
   );
   assert.equal(pauseBefore(9, 600_000), 0);
 });
+
+test('nextStep starts sidecars in order, keeps them running, and ends them last', () => {
+  const wanted = pod({
+    restartPolicy: 'Never',
+    initContainers: [
+      { name: 'x', image: 'i', restartPolicy: 'Always' },
+      { name: 'y', image: 'i', restartPolicy: 'Always' },
+    ],
+    containers: [{ name: 'a', image: 'i' }],
+  });
+  const [x, y] = [container('x', 'running'), container('y', 'running')];
+  assert.equal(short(nextStep(wanted, is([s]), now)), 'create x 0');
+  assert.match(short(nextStep(wanted, is([s], x), now, () => false)), /^wait/, 'y waits until x has started');
+  assert.equal(short(nextStep(wanted, is([s], x), now)), 'create y 0');
+  assert.equal(short(nextStep(wanted, is([s], x, y), now)), 'create a 0');
+  const a = container('a', 'running');
+  assert.equal(
+    short(nextStep(wanted, is([s], container('x', 'exited', { exitCode: 0 }), y, a), now)),
+    'create x 1',
+  );
+  const over = container('a', 'exited', { exitCode: 0 });
+  assert.equal(short(nextStep(wanted, is([s], x, y, over), now)), 'stop-container y0 y');
+  const ended = container('y', 'exited');
+  assert.equal(short(nextStep(wanted, is([s], x, ended, over), now)), 'stop-container x0 x');
+  assert.equal(short(nextStep(wanted, is([s], container('x', 'exited'), ended, over), now)), 'nothing');
+});

@@ -1,4 +1,4 @@
-import type { Container, Pod, RestartPolicy } from './pod.ts';
+import { type Container, isSidecar, type Pod, type RestartPolicy } from './pod.ts';
 import type { ActualContainer, ActualPod, ActualSandbox } from './pod-runtime.ts';
 
 /** What to do next so that a pod comes closer to what it should be. */
@@ -8,6 +8,7 @@ export type Step =
   | { do: 'remove-container'; id: string }
   | { do: 'create-container'; sandboxId: string; container: Container; restarts: number }
   | { do: 'start-container'; id: string; name: string }
+  | { do: 'stop-container'; id: string; name: string }
   /** Nothing before this time, in milliseconds since 1970. */
   | { do: 'wait'; until: number };
 
@@ -15,11 +16,19 @@ export type Step =
 const longestPause = 300_000;
 const forgottenAfter = 600_000;
 
+/** Whether a container that runs has started, by its probe; only then does what comes after it begin. */
+export type HasStarted = (found: ActualContainer, container: Container) => boolean;
+
 /**
  * The next step for a pod that should run, decided from what is there alone: whoever starts anew, after a crash
  * say, decides the same. Undefined where everything is as it should be, or has ended as it may.
  */
-export function nextStep(pod: Pod, actual: ActualPod, now: number): Step | undefined {
+export function nextStep(
+  pod: Pod,
+  actual: ActualPod,
+  now: number,
+  hasStarted: HasStarted = () => true,
+): Step | undefined {
   const ready = actual.sandboxes.filter((sandbox) => sandbox.ready);
   const current = ready[0];
   const latest = actual.sandboxes[0];
@@ -34,15 +43,26 @@ export function nextStep(pod: Pod, actual: ActualPod, now: number): Step | undef
     (item) => item.state === 'exited' && newest(containers, item.name)?.id !== item.id,
   );
   if (old) return { do: 'remove-container', id: old.id };
-  return containerStep(pod, current, containers, now);
+  if (isFinished(pod, containers)) return sidecarsEnd(pod, containers);
+  return containerStep(pod, current, containers, now, hasStarted);
+}
+
+/** When everything else has ended the sidecars end too, the last one first. */
+function sidecarsEnd(pod: Pod, containers: readonly ActualContainer[]): Step | undefined {
+  for (const { name } of (pod.spec.initContainers ?? []).filter(isSidecar).reverse()) {
+    const found = newest(containers, name);
+    if (found?.state === 'running') return { do: 'stop-container', id: found.id, name };
+  }
+  return undefined;
 }
 
 /** Whether the pod has come to its end, after which nothing is started any more. */
 export function isFinished(pod: Pod, containers: readonly ActualContainer[]): boolean {
   const policy = pod.spec.restartPolicy ?? 'Always';
   if (policy === 'Always') return false;
-  const failedInit = (pod.spec.initContainers ?? []).some(({ name }) => {
-    const found = newest(containers, name);
+  const failedInit = (pod.spec.initContainers ?? []).some((container) => {
+    if (isSidecar(container)) return false;
+    const found = newest(containers, container.name);
     return policy === 'Never' && found?.state === 'exited' && found.exitCode !== 0;
   });
   if (failedInit) return true;
@@ -69,16 +89,24 @@ function containerStep(
   sandbox: ActualSandbox,
   containers: readonly ActualContainer[],
   now: number,
+  hasStarted: HasStarted,
 ): Step | undefined {
   const policy = pod.spec.restartPolicy ?? 'Always';
   const begun = pod.spec.containers.some(({ name }) => newest(containers, name));
-  // Init containers are over once any other container was made; a restored pod has none of them.
-  for (const container of begun ? [] : (pod.spec.initContainers ?? [])) {
-    const found = newest(containers, container.name);
-    if (found?.state === 'exited' && found.exitCode === 0) continue;
-    return runStep(container, found, policy === 'Always' ? 'OnFailure' : policy, sandbox, now);
-  }
   const waits: number[] = [];
+  for (const container of pod.spec.initContainers ?? []) {
+    const found = newest(containers, container.name);
+    if (isSidecar(container)) {
+      const step = runStep(container, found, 'Always', sandbox, now);
+      if (step && (step.do !== 'wait' || !begun)) return step;
+      if (step?.do === 'wait') waits.push(step.until);
+      // What comes after it waits until it has started, but only the first time.
+      else if (!begun && found && !hasStarted(found, container)) return { do: 'wait', until: now };
+    } else if (!begun && !(found?.state === 'exited' && found.exitCode === 0)) {
+      // Init containers are over once any other container was made; a restored pod has none of them.
+      return runStep(container, found, policy === 'Always' ? 'OnFailure' : policy, sandbox, now);
+    }
+  }
   for (const container of pod.spec.containers) {
     const step = runStep(container, newest(containers, container.name), policy, sandbox, now);
     if (step?.do === 'wait') waits.push(step.until);

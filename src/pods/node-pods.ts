@@ -1,26 +1,20 @@
 import type { PodSummary } from '../api/stasis.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 import { Admissions, RejectedError } from './admissions.ts';
-import { containerConfig, sandboxConfig } from './cri-config.ts';
+import { type ConfigObject, configurationOf } from './configuration.ts';
 import { InTurn } from './in-turn.ts';
 import { contentHash } from './manifest.ts';
-import { hasFinished, nextStep, type Step } from './next-step.ts';
+import { type HasStarted, hasFinished, nextStep } from './next-step.ts';
 import type { NodeResources } from './node-resources.ts';
-import { allContainers, type Container, gracePeriod, type Pod, podName } from './pod.ts';
+import { pause } from './pause.ts';
+import { type Container, gracePeriod, lastingContainers, type Pod, podName } from './pod.ts';
 import type { PodDirectories } from './pod-directories.ts';
-import {
-  type ActualPod,
-  actualPod,
-  createContainer,
-  ensureImage,
-  type Images,
-  type Runtime,
-  removeContainer,
-  removeSandbox,
-  runSandbox,
-  startContainer,
-} from './pod-runtime.ts';
+import { endContainer } from './pod-ending.ts';
+import { PodEvents } from './pod-events.ts';
+import { PodParts } from './pod-parts.ts';
+import { type ActualPod, actualPod, type Images, type Runtime } from './pod-runtime.ts';
 import type { PodRecord, PodStore } from './pod-store.ts';
+import { type ProbeKind, Probes, type ProbesOptions, type ProbeTarget } from './probes.ts';
 import { summaryOf } from './summary.ts';
 
 export type Log = (
@@ -36,6 +30,10 @@ export interface NodePodsOptions {
   directories: PodDirectories;
   /** What containers get for themselves; asked in this order. */
   resources: readonly NodeResources[];
+  /** Name and address of the node, for pods that want to know. */
+  place: { nodeName: string; hostIP: string };
+  /** Asks a container for its health. */
+  ask: ProbesOptions['ask'];
   log: Log;
 }
 
@@ -67,6 +65,12 @@ export class NodePods {
   readonly #troubles = new Map<string, Trouble>();
   readonly #admissions: Admissions;
   readonly #stopping = new AbortController();
+  readonly #probes: Probes;
+  readonly #parts: PodParts;
+  readonly #events = new PodEvents();
+  /** Uid → how many stand in the way of its containers on purpose. */
+  readonly #held = new Map<string, number>();
+  #configuration: readonly ConfigObject[] = [];
   #looking: Promise<void> = Promise.resolve();
   /** Whether the node was drained: pods of new manifests are held back. */
   drained = false;
@@ -74,6 +78,19 @@ export class NodePods {
   constructor(options: NodePodsOptions) {
     this.#options = options;
     this.#admissions = new Admissions(options.resources, (message) => options.log('error', message));
+    this.#parts = new PodParts({
+      ...options,
+      admissions: this.#admissions,
+      configuration: () => this.#configuration,
+      current: (record) => this.#records.get(uidOf(record)) ?? record,
+      accept: (record) => this.accept(record),
+      tell: (...args) => this.#tell(...args),
+    });
+    this.#probes = new Probes({
+      ask: options.ask,
+      unhealthy: (target, kind, message) => this.#unhealthy(target, kind, message),
+      held: (uid) => this.#inTurn.busy(uid) || this.#held.has(uid),
+    });
   }
 
   /** Takes over what the node had accepted before. */
@@ -98,6 +115,7 @@ export class NodePods {
   /** Stops working on pods and leaves them as they are. */
   async close(): Promise<void> {
     this.#stopping.abort(new CodedError('cancelled', 'stasisd is stopping'));
+    this.#probes.close();
     await this.#looking;
     await this.#inTurn.idle();
   }
@@ -117,9 +135,12 @@ export class NodePods {
   }
 
   /** Makes a pod one of this node's, durably. */
-  async accept(record: PodRecord): Promise<void> {
+  async accept(given: PodRecord): Promise<void> {
+    const { uid } = given.pod.metadata;
+    const configuration = given.configuration ?? this.#records.get(uid)?.configuration;
+    const record = configuration ? { ...given, configuration } : given;
     await this.#options.store.save(record);
-    this.#records.set(record.pod.metadata.uid, record);
+    this.#records.set(uid, record);
   }
 
   /**
@@ -155,6 +176,18 @@ export class NodePods {
     return this.#inTurn.run(uid, () => work(this.#stopping.signal));
   }
 
+  /** Runs `work` while what probes find out about a pod tells nothing, because it freezes its containers. */
+  async undisturbed<T>(uid: string, work: () => Promise<T>): Promise<T> {
+    this.#held.set(uid, (this.#held.get(uid) ?? 0) + 1);
+    try {
+      return await work();
+    } finally {
+      const left = (this.#held.get(uid) ?? 1) - 1;
+      if (left > 0) this.#held.set(uid, left);
+      else this.#held.delete(uid);
+    }
+  }
+
   /** Says what is wrong with a pod; shown until something succeeds. */
   note(uid: string, message: string): void {
     this.#troubles.set(uid, { message, failures: 0, retryAt: 0 });
@@ -169,11 +202,24 @@ export class NodePods {
 
   summary(record: PodRecord, actual: ActualPod): PodSummary {
     const { uid } = record.pod.metadata;
-    return summaryOf(record, ofPod(actual, uid), this.#troubles.get(uid)?.message ?? '');
+    return summaryOf(record, ofPod(actual, uid), {
+      message: this.#troubles.get(uid)?.message ?? '',
+      isReady: (id, container) => this.#probes.isReady(id, container),
+      complaint: (id) => this.#probes.complaint(id),
+    });
+  }
+
+  /** What has happened to a pod in the life of this process, oldest first. */
+  events(uid: string) {
+    return this.#events.of(uid);
   }
 
   /** Makes the node's pods those of its manifests: accepts new ones, replaces changed ones, ends removed ones. */
-  async applyManifests(manifests: ReadonlyMap<string, Pod>): Promise<void> {
+  async applyManifests(
+    manifests: ReadonlyMap<string, Pod>,
+    configuration: readonly ConfigObject[] = [],
+  ): Promise<void> {
+    this.useConfiguration(configuration);
     const wanted = new Set<string>();
     for (const [file, pod] of manifests) {
       const known = this.find(pod.metadata.namespace, pod.metadata.name);
@@ -197,6 +243,22 @@ export class NodePods {
     }
   }
 
+  /** Takes over ConfigMaps and Secrets: pods that run see the changes in their volumes. */
+  useConfiguration(configuration: readonly ConfigObject[]): void {
+    this.#configuration = configuration;
+    this.reconsider();
+    for (const record of this.records()) {
+      if (!record.configuration || record.drained || record.restoring) continue;
+      const next = resolved(record, configuration);
+      if (!next || JSON.stringify(next) === JSON.stringify(record.configuration)) continue;
+      const { uid } = record.pod.metadata;
+      this.exclusively(uid, async () => {
+        const current = this.#records.get(uid);
+        if (current) await this.prepare(current);
+      }).catch((error) => this.#failed(record, error));
+    }
+  }
+
   /** Ends a pod and forgets it. @returns when it is gone */
   async remove(record: PodRecord, grace = gracePeriod(record.pod)): Promise<void> {
     const { uid } = record.pod.metadata;
@@ -206,6 +268,7 @@ export class NodePods {
       await this.#options.store.remove(uid);
       this.#records.delete(uid);
       this.#troubles.delete(uid);
+      this.#events.forget(uid);
       await this.#release(record);
       this.#options.log('info', `pod ${podName(record.pod)} is gone`, { uid });
     });
@@ -223,9 +286,10 @@ export class NodePods {
 
   /** Ends the sandboxes of a pod and leaves its record. To be called while the pod is held exclusively. */
   async stop(record: PodRecord, grace: number, signal: AbortSignal): Promise<void> {
-    const { runtime } = this.#options;
-    const { sandboxes } = await actualPod(runtime, record.pod.metadata.uid, signal);
-    await Promise.all(sandboxes.map(({ id }) => removeSandbox(runtime, id, grace, signal)));
+    const actual = await actualPod(this.#options.runtime, record.pod.metadata.uid, signal);
+    await Promise.all(
+      actual.sandboxes.map((sandbox) => this.#parts.endSandbox(record, actual, sandbox, grace, signal)),
+    );
   }
 
   async #acceptNew(pod: Pod, manifest: { file: string; hash: string }): Promise<void> {
@@ -247,19 +311,57 @@ export class NodePods {
   async #look(): Promise<void> {
     const { signal } = this.#stopping;
     const idle = this.records().filter((record) => !this.#inTurn.busy(record.pod.metadata.uid));
-    if (idle.length === 0) return;
+    if (this.#records.size === 0) return this.#probes.look([]);
     const actual = await actualPod(this.#options.runtime, undefined, signal);
+    this.#probes.look(this.records().flatMap((record) => probed(record, actual)));
     // Those that run keep what they have before others ask for it.
     const lives = (record: PodRecord) => ofPod(actual, uidOf(record)).sandboxes.some(({ ready }) => ready);
     for (const record of [...idle].sort((a, b) => Number(lives(b)) - Number(lives(a)))) {
       const uid = uidOf(record);
       if (record.restoring || record.drained || (this.#troubles.get(uid)?.retryAt ?? 0) > Date.now())
         continue;
-      const step = nextStep(record.pod, ofPod(actual, uid), Date.now());
+      const step = nextStep(record.pod, ofPod(actual, uid), Date.now(), this.#hasStarted);
       const known = this.#admissions.has(uid) || hasFinished(record.pod, ofPod(actual, uid));
       if ((known && (!step || step.do === 'wait')) || this.#inTurn.busy(uid)) continue;
       this.exclusively(uid, () => this.#sync(uid, signal)).catch((error) => this.#failed(record, error));
     }
+  }
+
+  readonly #hasStarted: HasStarted = ({ id }, container) => this.#probes.isStarted(id, container);
+
+  /** Ends a container that its probes have given up: what its policy says happens next, as after any end. */
+  #unhealthy(target: ProbeTarget, kind: ProbeKind, message: string): void {
+    const { uid, id, container } = target;
+    const probe = kind === 'startup' ? container.startupProbe : container.livenessProbe;
+    const end = async (signal: AbortSignal) => {
+      const record = this.#records.get(uid);
+      if (!record) return;
+      const { containers } = await actualPod(this.#options.runtime, uid, signal);
+      if (!containers.some((item) => item.id === id && item.state === 'running')) return;
+      this.#tell(
+        record,
+        'warn',
+        `container ${container.name} failed its ${kind} probe, it is ended: ${message}`,
+      );
+      const grace = probe?.terminationGracePeriodSeconds ?? gracePeriod(record.pod);
+      const complain = (error: unknown) => this.#tell(record, 'warn', messageOf(error));
+      await endContainer(this.#options.runtime, container, id, grace, complain, signal);
+    };
+    this.exclusively(uid, end).catch((error) => {
+      const record = this.#records.get(uid);
+      if (record) this.#failed(record, error);
+    });
+  }
+
+  /** Into the log, and into what `describe` shows of the pod. */
+  #tell(
+    record: PodRecord,
+    level: 'info' | 'warn',
+    message: string,
+    fields: Record<string, unknown> = {},
+  ): void {
+    this.#events.add(uidOf(record), level, message);
+    this.#options.log(level, `pod ${podName(record.pod)}: ${message}`, { uid: uidOf(record), ...fields });
   }
 
   async #sync(uid: string, signal: AbortSignal): Promise<void> {
@@ -269,76 +371,32 @@ export class NodePods {
       if (!record || record.restoring || record.drained) return;
       const actual = await actualPod(this.#options.runtime, uid, signal);
       if (!hasFinished(record.pod, actual)) await this.admit(record, signal);
-      const step = nextStep(record.pod, actual, Date.now());
+      const step = nextStep(record.pod, actual, Date.now(), this.#hasStarted);
       if (!step || step.do === 'wait') break;
-      await this.#take(record, step, signal);
+      await this.#parts.take(record, step, signal);
     }
     this.#troubles.delete(uid);
   }
 
-  async #take(record: PodRecord, step: Step, signal: AbortSignal): Promise<void> {
-    const { runtime, directories, log } = this.#options;
-    const { pod } = record;
-    const name = podName(pod);
-    if (step.do === 'run-sandbox') {
-      await directories.prepare(pod);
-      const id = await runSandbox(runtime, this.sandboxConfig(record, step.attempt), signal);
-      log('info', `pod ${name} has a sandbox`, { sandbox: id, attempt: step.attempt });
-    } else if (step.do === 'create-container') {
-      await this.ensureImage(step.container, signal);
-      const config = await this.containerConfig(record, step.container, step, signal);
-      const sandbox = this.sandboxConfig(record, 0);
-      await createContainer(runtime, step.sandboxId, config, sandbox, signal);
-    } else if (step.do === 'start-container') {
-      await this.startContainer(record, step, signal);
-      log('info', `container ${step.name} of pod ${name} is started`, { container: step.id });
-    } else if (step.do === 'remove-container') await removeContainer(runtime, step.id, signal);
-    else if (step.do === 'remove-sandbox') await removeSandbox(runtime, step.id, gracePeriod(pod), signal);
+  /** See {@link PodParts}. */
+  prepare(record: PodRecord): Promise<PodRecord> {
+    return this.#parts.prepare(record);
   }
 
-  /** Sees to it that the image of a container is on this node. */
   ensureImage(container: Container, signal: AbortSignal): Promise<void> {
-    return ensureImage(this.#options.images, container.image, signal);
+    return this.#parts.ensureImage(container, signal);
   }
 
   sandboxConfig(record: PodRecord, attempt: number) {
-    return sandboxConfig(record.pod, {
-      attempt,
-      logDirectory: this.#options.directories.logsOf(record.pod),
-      seen: record.seen,
-      ...(record.restoredFrom === undefined ? {} : { restoredFrom: record.restoredFrom }),
-    });
+    return this.#parts.sandboxConfig(record, attempt);
   }
 
-  /**
-   * What the runtime is asked for, with what the container gets of the node for itself.
-   * @param as.image instead of the image of the manifest: the path of a checkpoint archive
-   */
-  async containerConfig(
-    { pod }: PodRecord,
-    container: Container,
-    as: { restarts: number; image?: string },
-    signal: AbortSignal,
-  ) {
-    const grant = await this.#admissions.grant(pod, container, signal);
-    const mounts = await this.#options.directories.mounts(pod, container);
-    return containerConfig(pod, container, {
-      restarts: as.restarts,
-      mounts,
-      grant,
-      ...(as.image === undefined ? {} : { image: as.image }),
-    });
+  containerConfig(...args: Parameters<PodParts['containerConfig']>) {
+    return this.#parts.containerConfig(...args);
   }
 
-  /** Starts a container that was created. */
-  async startContainer(
-    { pod }: PodRecord,
-    { id, name }: { id: string; name: string },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const container = allContainers(pod).find((item) => item.name === name);
-    if (container) await this.#admissions.prestart(pod, container, id, signal);
-    await startContainer(this.#options.runtime, id, name, signal);
+  startContainer(...args: Parameters<PodParts['startContainer']>): Promise<void> {
+    return this.#parts.startContainer(...args);
   }
 
   #failed(record: PodRecord, error: unknown): void {
@@ -350,6 +408,7 @@ export class NodePods {
     if (this.#troubles.get(uid)?.message !== message) {
       this.#options.log('error', `pod ${podName(record.pod)}: ${message}`, { uid });
     }
+    if (this.#troubles.get(uid)?.message !== message) this.#events.add(uid, 'warn', message);
     this.#troubles.set(uid, { message, failures, retryAt, rejected: error instanceof RejectedError });
   }
 }
@@ -358,22 +417,30 @@ function uidOf({ pod }: PodRecord): string {
   return pod.metadata.uid;
 }
 
+/** The pod's ConfigMaps and Secrets as they are now; undefined where some are missing. */
+function resolved(record: PodRecord, current: readonly ConfigObject[]): ConfigObject[] | undefined {
+  try {
+    return configurationOf(record.pod, current, record.configuration ?? []);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The containers of a pod that run and have probes. */
+function probed({ pod }: PodRecord, actual: ActualPod): ProbeTarget[] {
+  const { uid } = pod.metadata;
+  const lasting = lastingContainers(pod);
+  return ofPod(actual, uid).containers.flatMap(({ id, name, sandboxId, state, createdAt }) => {
+    const container = lasting.find((item) => item.name === name);
+    if (state !== 'running' || !container) return [];
+    if (!container.startupProbe && !container.livenessProbe && !container.readinessProbe) return [];
+    return [{ uid, sandboxId, id, container, since: Number(createdAt / 1_000_000n) }];
+  });
+}
+
 /** What there is of one pod, out of what there is of all. */
 export function ofPod(actual: ActualPod, uid: string): ActualPod {
   const sandboxes = actual.sandboxes.filter((sandbox) => sandbox.uid === uid);
   const ids = new Set(sandboxes.map(({ id }) => id));
   return { sandboxes, containers: actual.containers.filter(({ sandboxId }) => ids.has(sandboxId)) };
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, milliseconds);
-    signal.addEventListener('abort', end, { once: true });
-  });
 }

@@ -50,7 +50,10 @@ export class Node implements NodeControl {
   }
 
   checkpoint(target: CheckpointTarget, timeout: bigint, signal: AbortSignal): Promise<FinishedCheckpoint> {
-    return this.#options.containerCheckpoints.checkpoint(target, timeout, signal);
+    const { pods, containerCheckpoints } = this.#options;
+    const uid = pods.find(target.namespace, target.pod)?.pod.metadata.uid;
+    const work = () => containerCheckpoints.checkpoint(target, timeout, signal);
+    return uid === undefined ? work() : pods.undisturbed(uid, work);
   }
 
   async status(signal: AbortSignal): Promise<NodeStatus> {

@@ -5,18 +5,31 @@ import { create } from '@bufbuild/protobuf';
 import { CodedError } from '../errors/coded-error.ts';
 import { type Mount, MountSchema } from '../gen/cri/v1/api_pb.ts';
 import { makeDirectories } from '../localfs/make-directories.ts';
+import { filesOf, writeConfigVolume } from './config-volume.ts';
+import type { ConfigObject } from './configuration.ts';
 import { terminationMessagePath } from './cri-config.ts';
 import { allContainers, type Container, type HostPathType, type Pod, podName, type Volume } from './pod.ts';
+import { parseQuantity } from './quantity.ts';
+
+/** File systems in memory, for volumes that are not to touch a disk. */
+export interface MemoryVolumes {
+  /** Puts one of at most `bytes` (half of the memory where none are given) at `path`, unless it is there. */
+  mount(path: string, mode: number, bytes?: number): Promise<void>;
+  /** Takes away what is mounted at or below `path`. */
+  unmountBelow(path: string): Promise<void>;
+}
 
 /** The folders of pods below the kubelet's root directory, with the kubelet's names. */
 export class PodDirectories {
   readonly #root: string;
   readonly #logs: string;
+  readonly #memory: MemoryVolumes;
 
   /** @param logs folder below which each pod gets one for its logs */
-  constructor(rootDirectory: string, logs: string) {
+  constructor(rootDirectory: string, logs: string, memory: MemoryVolumes) {
     this.#root = rootDirectory;
     this.#logs = logs;
+    this.#memory = memory;
   }
 
   /** `<root>/pods/<uid>` */
@@ -29,14 +42,14 @@ export class PodDirectories {
     return join(this.#logs, `${metadata.namespace}_${metadata.name}_${metadata.uid}`);
   }
 
-  /** Makes what must be there before the pod's sandbox. */
-  async prepare(pod: Pod): Promise<void> {
+  /** Makes what must be there before the pod's sandbox and its containers, and brings files in volumes up to date. */
+  async prepare(pod: Pod, configuration: readonly ConfigObject[]): Promise<void> {
     await makeDirectories(this.of(pod), 0o750);
     await makeDirectories(this.logsOf(pod), 0o755);
     for (const container of allContainers(pod)) {
       await makeDirectories(join(this.logsOf(pod), container.name), 0o755);
     }
-    for (const volume of pod.spec.volumes ?? []) await this.#prepareVolume(pod, volume);
+    for (const volume of pod.spec.volumes ?? []) await this.#prepareVolume(pod, volume, configuration);
   }
 
   /** The mounts of a container: its volumes, and the file for its last words. */
@@ -63,6 +76,7 @@ export class PodDirectories {
 
   /** Takes away what the pod had below the root; its logs stay. */
   async remove(pod: Pod): Promise<void> {
+    await this.#memory.unmountBelow(this.of(pod));
     await rm(this.of(pod), { recursive: true, force: true });
   }
 
@@ -75,19 +89,31 @@ export class PodDirectories {
   }
 
   #volumePath(pod: Pod, volume: Volume): string {
-    return volume.hostPath?.path ?? join(this.of(pod), 'volumes', 'kubernetes.io~empty-dir', volume.name);
+    if (volume.hostPath) return volume.hostPath.path;
+    const kind = volume.configMap ? 'configmap' : volume.secret ? 'secret' : 'empty-dir';
+    return join(this.of(pod), 'volumes', `kubernetes.io~${kind}`, volume.name);
   }
 
-  async #prepareVolume(pod: Pod, volume: Volume): Promise<void> {
+  async #prepareVolume(pod: Pod, volume: Volume, configuration: readonly ConfigObject[]): Promise<void> {
     const path = this.#volumePath(pod, volume);
-    if (volume.hostPath)
-      return prepareHostPath(
-        path,
-        volume.hostPath.type ?? '',
-        `volume ${volume.name} of pod ${podName(pod)}`,
-      );
+    const { hostPath, emptyDir, configMap, secret } = volume;
+    if (hostPath) {
+      return prepareHostPath(path, hostPath.type ?? '', `volume ${volume.name} of pod ${podName(pod)}`);
+    }
+    if (emptyDir?.medium === 'Memory') {
+      await makeDirectories(path, 0o777);
+      const limit = emptyDir.sizeLimit === undefined ? undefined : parseQuantity(emptyDir.sizeLimit);
+      return this.#memory.mount(path, 0o777, limit);
+    }
     await makeDirectories(path, 0o777);
-    await chmod(path, 0o777);
+    const source = configMap ?? secret;
+    if (!source) return chmod(path, 0o777);
+    // Secrets never touch the disk here; what the node remembers of them is in a private file.
+    if (secret) await this.#memory.mount(path, 0o755, secretBytes);
+    else await chmod(path, 0o755);
+    const [kind, name] = configMap ? ['ConfigMap', configMap.name] : ['Secret', secret?.secretName];
+    const object = configuration.find((item) => item.kind === kind && item.name === name);
+    await writeConfigVolume(path, filesOf(source, object));
   }
 
   /** A path inside a volume that no link inside of it leads out of. */
@@ -105,6 +131,9 @@ export class PodDirectories {
     return path;
   }
 }
+
+/** Bytes of a file system for one Secret: two states of it, whose limit is 1 MiB each, and folders. */
+const secretBytes = 8 << 20;
 
 async function prepareHostPath(path: string, type: HostPathType, what: string): Promise<void> {
   if (type === '') return;

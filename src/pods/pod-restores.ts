@@ -275,9 +275,9 @@ export class PodRestores {
     folder: string,
     signal: AbortSignal,
   ): Promise<{ id: string; name: string }[]> {
-    const { runtime, pods, directories, timeout } = this.#options;
+    const { runtime, pods, timeout } = this.#options;
     const { containers } = await unpackPodArchive(archive, folder, signal);
-    await directories.prepare(record.pod);
+    await pods.prepare(record);
     const configs = [];
     for (const container of allContainers(record.pod)) {
       if (!Object.hasOwn(containers, container.name)) continue;

@@ -178,6 +178,32 @@ export async function startContainer(
   }
 }
 
+/** Ends a container; one that has ended is no error. @param grace seconds between SIGTERM and SIGKILL */
+export async function stopContainer(
+  runtime: Runtime,
+  id: string,
+  grace: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const options = { signal, timeoutMs: shortCall + grace * 1000 };
+  try {
+    await runtime.stopContainer({ containerId: id, timeout: BigInt(grace) }, options);
+  } catch (error) {
+    throw fromRpc('ending a container', error);
+  }
+}
+
+/** The pod's own address, or empty where it has none: on the node's network, or reaching itself alone. */
+export async function sandboxAddress(runtime: Runtime, id: string, signal: AbortSignal): Promise<string> {
+  const options = { signal, timeoutMs: shortCall };
+  try {
+    const { status } = await runtime.podSandboxStatus({ podSandboxId: id }, options);
+    return status?.network?.ip ?? '';
+  } catch (error) {
+    throw fromRpc('asking for the address of a pod', error);
+  }
+}
+
 export async function removeContainer(runtime: Runtime, id: string, signal: AbortSignal): Promise<void> {
   try {
     await runtime.removeContainer({ containerId: id }, { signal, timeoutMs: shortCall });

@@ -102,7 +102,7 @@ test(
     const first = await node.running('a', 'c');
     node.manifest('a', pod('a', `${counting}\n    livenessProbe: {}`));
     await until('the mistake is told', () =>
-      node.log.includes('spec.containers[0].livenessProbe is not supported here'),
+      node.log.includes('spec.containers[0].livenessProbe is not exactly one of'),
     );
     assert.equal((await node.running('a', 'c')).id, first.id);
     node.manifest('a', pod('a', `${counting}\n    env: [{name: A, value: b}]`));

@@ -51,13 +51,13 @@ function podRows(pods: readonly PodSummary[], wide: boolean): string[][] {
     ...(wide ? ['UID', 'SANDBOX', 'MESSAGE'] : []),
   ];
   const rows = pods.map((pod) => {
-    const running = pod.containers.filter(({ state }) => state === 'running').length;
+    const lasting = pod.containers.filter(({ init, sidecar }) => !init || sidecar);
+    const ready = lasting.filter((item) => item.ready).length;
     const restarts = pod.containers.reduce((sum, item) => sum + item.restarts, 0);
-    const wanted = pod.containers.filter(({ init }) => !init).length;
     return [
       pod.namespace,
       pod.name,
-      `${running}/${wanted}`,
+      `${ready}/${lasting.length}`,
       pod.phase,
       String(restarts),
       pod.restored ? 'true' : 'false',

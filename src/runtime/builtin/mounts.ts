@@ -20,9 +20,9 @@ export async function mountOverlay(directories: OverlayDirectories, signal?: Abo
   await mount(['-t', 'overlay', '-o', options, 'overlay', merged], merged, signal);
 }
 
-/** A tmpfs of at most `bytes`. */
-export async function mountTmpfs(target: string, mode: number, bytes: number): Promise<void> {
-  const options = `nosuid,nodev,noexec,mode=${mode.toString(8)},size=${bytes}`;
+/** A tmpfs of at most `size` bytes, or such a part of the memory. */
+export async function mountTmpfs(target: string, mode: number, size: number | `${number}%`): Promise<void> {
+  const options = `nosuid,nodev,noexec,mode=${mode.toString(8)},size=${size}`;
   await mount(['-t', 'tmpfs', '-o', options, 'tmpfs', target], target);
 }
 

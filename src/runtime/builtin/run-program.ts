@@ -58,6 +58,8 @@ const packages: Readonly<Record<string, string>> = {
   umount: 'mount',
   nsenter: 'util-linux',
   unshare: 'util-linux',
+  perl: 'perl-base',
+  stty: 'coreutils',
 };
 
 /**

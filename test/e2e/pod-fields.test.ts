@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { before, test } from 'node:test';
+import { makeRootfs } from '../engines/image.ts';
+import { needsRuntime, until } from '../runtime.ts';
+import { TestNode } from './node.ts';
+
+const rootfs = join(mkdtempSync(join(tmpdir(), 'stasis-image-')), 'rootfs');
+before(async () => {
+  if (needsRuntime.skip) return;
+  await makeRootfs(rootfs, []);
+  for (const name of ['test', 'httpd', 'stat', 'dd', 'head'])
+    symlinkSync('busybox', join(rootfs, 'bin', name));
+});
+
+const image = `rootdir:${rootfs}`;
+const pod = (name: string, spec: string) => `
+apiVersion: v1
+kind: Pod
+metadata: {name: ${name}}
+spec:
+  terminationGracePeriodSeconds: 0
+${spec}
+`;
+const forever = 'while :; do sleep 0.1; done';
+const script = (text: string) => `command: [/bin/sh, -c, ${JSON.stringify(text)}]`;
+
+test(
+  'a liveness probe that fails ends its container, which its policy starts again',
+  needsRuntime,
+  async (t) => {
+    const node = new TestNode(t);
+    const probe = '{exec: {command: [/bin/test, -e, /alive]}, periodSeconds: 1, failureThreshold: 2}';
+    node.manifest(
+      'live',
+      pod(
+        'live',
+        `  containers:
+  - {name: c, image: "${image}", ${script(`touch /alive; echo run; sleep 2; rm /alive; ${forever}`)}, livenessProbe: ${probe}}`,
+      ),
+    );
+    await node.start();
+    await node.running('live', 'c', 1);
+    await until('the second run says so', () => node.output('live', 'c').length === 2);
+    assert.ok(
+      /container c failed its liveness probe, it is ended: command ended with status 1/.test(node.log),
+    );
+  },
+);
+
+test(
+  'a readiness probe over HTTP reaches a server inside a pod without an address',
+  needsRuntime,
+  async (t) => {
+    const node = new TestNode(t);
+    const serve = `mkdir /www; httpd -p 127.0.0.1:8080 -h /www; sleep 2; echo yes > /www/ready; ${forever}`;
+    const probe = '{httpGet: {path: /ready, port: web}, periodSeconds: 1}';
+    const ports = '[{name: web, containerPort: 8080}]';
+    const tcp = '{tcpSocket: {port: 8080}, periodSeconds: 1, failureThreshold: 20}';
+    node.manifest(
+      'web',
+      pod(
+        'web',
+        `  containers:
+  - {name: c, image: "${image}", ports: ${ports}, ${script(serve)}, readinessProbe: ${probe}, startupProbe: ${tcp}}`,
+      ),
+    );
+    await node.start();
+    await node.running('web', 'c');
+    const complaint = await until(
+      'it is not ready',
+      async () => (await node.pod('web'))?.containers[0]?.message,
+    );
+    assert.match(complaint, /HTTP probe failed with statuscode: 404|connecting to port 8080/);
+    await until('it is ready', async () => (await node.pod('web'))?.ready);
+    assert.equal((await node.pod('web'))?.containers[0]?.restarts, 0);
+  },
+);
+
+test('a sidecar starts before, runs beside, and ends after the others', needsRuntime, async (t) => {
+  const node = new TestNode(t);
+  const shared = 'volumeMounts: [{name: v, mountPath: /v}]';
+  const side = `sleep 1; touch /v/up; trap 'touch /v/ended; exit 0' TERM; ${forever}`;
+  const started = '{exec: {command: [/bin/test, -e, /v/up]}, periodSeconds: 1, failureThreshold: 30}';
+  const folder = mkdtempSync(join(tmpdir(), 'stasis-sidecar-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  node.manifest(
+    'side',
+    pod(
+      'side',
+      `  restartPolicy: Never
+  volumes: [{name: v, hostPath: {path: ${folder}}}]
+  initContainers:
+  - {name: s, image: "${image}", restartPolicy: Always, ${script(side)}, ${shared}, startupProbe: ${started}}
+  containers:
+  - {name: c, image: "${image}", ${script('test -e /v/up && echo up; test -e /v/ended || echo first')}, ${shared}}`,
+    ).replace('terminationGracePeriodSeconds: 0', 'terminationGracePeriodSeconds: 5'),
+  );
+  await node.start();
+  await until('it has succeeded', async () => (await node.pod('side'))?.phase === 'Succeeded');
+  assert.deepEqual(node.output('side', 'c'), ['up', 'first']);
+  await until('the sidecar has ended by itself', () => existsSync(join(folder, 'ended')));
+});
+
+test(
+  'variables and volumes come from ConfigMaps and Secrets; what is missing is told, changes arrive',
+  needsRuntime,
+  async (t) => {
+    const node = new TestNode(t);
+    const spec = `
+  volumes:
+  - {name: v, secret: {secretName: s, items: [{key: k, path: deep/k, mode: 0400}]}}
+  - {name: m, configMap: {name: settings}}
+  containers:
+  - name: c
+    image: "${image}"
+    env:
+    - {name: A, valueFrom: {configMapKeyRef: {name: settings, key: a}}}
+    - {name: B, valueFrom: {secretKeyRef: {name: s, key: k}}}
+    - {name: WHO, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+    - {name: BOTH, value: "$(A)-$(WHO)"}
+    envFrom: [{prefix: X_, configMapRef: {name: settings}}]
+    volumeMounts: [{name: v, mountPath: /s}, {name: m, mountPath: /m}]
+    ${script(`echo $A $B $BOTH $X_a; echo $(cat /s/deep/k); stat -c %a /s/deep/k -L; while :; do echo $(cat /m/a); sleep 0.2; done`)}`;
+    node.manifest('p', pod('p', spec));
+    await node.start();
+    const missing = await until(
+      'it says what is missing',
+      async () => (await node.pod('p'))?.message || undefined,
+    );
+    assert.match(
+      missing,
+      /needs what is not there: .*ConfigMap default\/settings.*Secret default\/s|Secret default\/s/,
+    );
+    node.manifest('m', 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {a: one}\n');
+    const secret = join(node.manifests, 's.yaml');
+    writeFileSync(secret, 'apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {k: hidden}\n', {
+      mode: 0o644,
+    });
+    await until('the open file is refused', () =>
+      /holds a Secret and others may read it \(mode 644\)/.test(node.log),
+    );
+    chmodSync(secret, 0o600);
+    await node.running('p', 'c');
+    await until('it has printed', () => node.output('p', 'c').length > 4);
+    assert.deepEqual(node.output('p', 'c').slice(0, 4), ['one hidden one-p one', 'hidden', '400', 'one']);
+    node.manifest('m', 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {a: two}\n');
+    await until('the change arrives', () => node.output('p', 'c').at(-1) === 'two');
+    // The node starts it again although nothing describes them any more.
+    await node.stop('SIGKILL');
+    for (const file of ['m', 's']) rmSync(join(node.manifests, `${file}.yaml`));
+    await node.start();
+    await until('it goes on', async () => (await node.pod('p'))?.containers[0]?.state === 'running');
+    const { uid = '' } = (await node.pod('p')) ?? {};
+    const record = join(node.root, 'stasis/pods', uid);
+    assert.equal(statSync(record).mode & 0o777, 0o600);
+    assert.ok(
+      !readFileSync(join(node.root, 'pods', uid, 'volumes/kubernetes.io~configmap/m/a'), 'utf8').includes(
+        'hidden',
+      ),
+    );
+  },
+);
+
+test(
+  'a volume in memory holds no more than its limit, and hooks run at start and end',
+  needsRuntime,
+  async (t) => {
+    const node = new TestNode(t);
+    const folder = mkdtempSync(join(tmpdir(), 'stasis-hooks-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const hook = (text: string) => `{exec: {command: [/bin/sh, -c, "${text}"]}}`;
+    node.manifest(
+      'm',
+      pod(
+        'm',
+        `
+  volumes: [{name: v, emptyDir: {medium: Memory, sizeLimit: 1Mi}}, {name: h, hostPath: {path: ${folder}}}]
+  containers:
+  - name: c
+    image: "${image}"
+    lifecycle: {postStart: ${hook('echo started > /h/started')}, preStop: ${hook('echo stopped > /h/stopped')}}
+    volumeMounts: [{name: v, mountPath: /v}, {name: h, mountPath: /h}]
+    ${script(`dd if=/dev/zero of=/v/x bs=1024 count=3000 2>&1 | head -n 1; stat -c %s /v/x; ${forever}`)}`,
+      ).replace('terminationGracePeriodSeconds: 0', 'terminationGracePeriodSeconds: 5'),
+    );
+    await node.start();
+    await node.running('m', 'c');
+    await until('it has printed', () => node.output('m', 'c').length === 2);
+    assert.match(node.output('m', 'c')[0] ?? '', /No space left/);
+    assert.equal(node.output('m', 'c')[1], String(1 << 20));
+    await until('the first hook', () => existsSync(join(folder, 'started')));
+    rmSync(join(node.manifests, 'm.yaml'));
+    await until('it is gone', async () => (await node.pods()).length === 0);
+    assert.ok(existsSync(join(folder, 'stopped')));
+    assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes(join(node.root, 'pods')));
+  },
+);
