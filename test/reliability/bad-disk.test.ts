@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { afterEach, describe, it } from 'node:test';
 import { FileStore } from '../../src/localfs/file-store.ts';
-import { fresh, judge, kill, leftovers, pause, type Running, someMore, start } from './running.ts';
+import { fresh, judge, kill, killAll, leftovers, pause, type Running, someMore, start } from './running.ts';
 import { state, stateOf } from './state.ts';
+
+afterEach(killAll);
 
 /** A file system of its own needs root and a mount namespace that nobody else sees. */
 const mountable = process.env['STASIS_RUNTIME'] === '1' && process.getuid?.() === 0;

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { afterEach, describe, it } from 'node:test';
 import { FileStore } from '../../src/localfs/file-store.ts';
-import { fresh, judge, kill, leftovers, type Running, someMore, start } from './running.ts';
+import { fresh, judge, kill, killAll, leftovers, type Running, someMore, start } from './running.ts';
 import { state } from './state.ts';
+
+afterEach(killAll);
 
 describe('FileStore whose process is killed', () => {
   it('shows each reader the old or the new state, through a thousand writes', async (t) => {

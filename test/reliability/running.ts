@@ -16,6 +16,8 @@ after(() => {
 
 const writer = join(import.meta.dirname, 'writer.ts');
 
+const writers = new Set<ChildProcess>();
+
 /** A writer at work, and what it has said. */
 export interface Running {
   child: ChildProcess;
@@ -36,6 +38,7 @@ export async function start(
     env,
   });
   children.add(child);
+  writers.add(child);
   const done = new Map<string, number>();
   const failures: string[] = [];
   let count = 0;
@@ -59,7 +62,13 @@ export async function start(
   return { child, done, writes: () => count, failures };
 }
 
-export async function kill({ child }: Running): Promise<void> {
+/** Ends writers that a failed test has left at work; for an `afterEach`. */
+export async function killAll(): Promise<void> {
+  for (const child of writers) await kill({ child });
+}
+
+export async function kill({ child }: Pick<Running, 'child'>): Promise<void> {
+  writers.delete(child);
   child.kill('SIGKILL');
   if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
 }

@@ -1,6 +1,6 @@
 import { defineCommand } from '../command.ts';
 import { containerFlag, examineOptions, outputFlag, targetFlags, targetsOf } from '../state/flags.ts';
-import { exitStatus, reportTable, writeData } from '../state/render.ts';
+import { exitStatus, reportData, reportTable, writeData } from '../state/render.ts';
 
 export const stateVerify = defineCommand({
   name: 'verify',
@@ -25,16 +25,7 @@ Exit status: 0 all is well, 1 there are findings, 2 a file cannot be read.`,
     const reports = files.map((each) => each.report);
     if (flags.output === 'table') console.out.write(reportTable(reports));
     else {
-      const data = reports.map((report) => ({
-        ...report,
-        findings: report.findings.map(({ severity, code, message, hint }) => ({
-          severity,
-          code,
-          message,
-          ...(hint ? { hint } : {}),
-        })),
-      }));
-      await writeData(console, flags.output, data);
+      await writeData(console, flags.output, reports.map(reportData));
     }
     return exitStatus(files);
   },

@@ -1,7 +1,7 @@
 import { CommandError, defineCommand } from '../command.ts';
 import { printable } from '../output/escape.ts';
 import { examineOptions, targetFlags, targetsOf } from '../state/flags.ts';
-import { shortMinors, validity } from '../state/render.ts';
+import { reportData, shortMinors, validity, writeItem } from '../state/render.ts';
 
 export const stateWatch = defineCommand({
   name: 'watch',
@@ -15,8 +15,8 @@ good states are kept as generations that diff and repair go back to. Ends at a s
     output: {
       kind: 'enum',
       short: 'o',
-      values: ['table', 'json'],
-      usage: 'output `format`: table or json (a line each)',
+      values: ['table', 'json', 'yaml'],
+      usage: 'output `format`: table, json (a line each) or yaml (a document each)',
     },
     keep: { kind: 'uint32', usage: 'keep this many good `generations` of each file' },
   },
@@ -34,11 +34,8 @@ good states are kept as generations that diff and repair go back to. Ends at a s
     })) {
       const { report } = examined;
       const time = console.now().toISOString();
-      if (flags.output === 'json') {
-        const text = JSON.stringify({ time, removed, ...report }, (_, value) =>
-          typeof value === 'bigint' ? String(value) : value,
-        );
-        console.out.write(`${text}\n`);
+      if (flags.output !== 'table') {
+        await writeItem(console, flags.output, { time, removed, ...reportData(report) });
       } else {
         const good = `valid, accepted by ${shortMinors(report.acceptedBy)}`;
         const state = validity(report, { good, bad: 'NOT VALID' });

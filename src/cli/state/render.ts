@@ -9,11 +9,20 @@ export type Format = 'table' | 'json' | 'yaml';
 
 /** Plain data as JSON or YAML; checksums are numbers, or text where a number would not hold them. */
 export async function writeData(console: Console, format: 'json' | 'yaml', data: unknown): Promise<void> {
-  const plain: unknown = JSON.parse(
-    JSON.stringify(data, (_, value) => (typeof value === 'bigint' ? exact(value) : value)),
-  );
+  const plain: unknown = JSON.parse(oneLine(data));
   if (format === 'json') console.out.write(`${JSON.stringify(plain, null, 2)}\n`);
   else console.out.write((await import('yaml')).stringify(plain));
+}
+
+/** One of a stream of {@link writeData}: a line of JSON, or a YAML document. */
+export async function writeItem(console: Console, format: 'json' | 'yaml', data: unknown): Promise<void> {
+  const line = oneLine(data);
+  if (format === 'json') console.out.write(`${line}\n`);
+  else console.out.write(`---\n${(await import('yaml')).stringify(JSON.parse(line))}`);
+}
+
+function oneLine(data: unknown): string {
+  return JSON.stringify(data, (_, value) => (typeof value === 'bigint' ? exact(value) : value));
 }
 
 function exact(value: bigint): number | string {
@@ -73,6 +82,19 @@ export function shortMinors(versions: readonly string[]): string {
     i = end + 1;
   }
   return ranges.join(', ') || 'none';
+}
+
+/** The report as programs get it: without what findings hold for our own use. */
+export function reportData(report: StateReport): Record<string, unknown> {
+  return {
+    ...report,
+    findings: report.findings.map(({ severity, code, message, hint }) => ({
+      severity,
+      code,
+      message,
+      ...(hint ? { hint } : {}),
+    })),
+  };
 }
 
 /** 0 fine, 1 findings, 2 unreadable. */
