@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
+import { lstat, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { CodedError } from '../errors/coded-error.ts';
 import { kindByPath, knownFiles, knownFolders } from '../kubeletstate/known-files.ts';
@@ -33,13 +33,15 @@ const mostFiles = 100_000;
 export async function findStateFiles(target: string): Promise<StateFile[]> {
   let found: Awaited<ReturnType<typeof stat>>;
   try {
-    found = await stat(target);
+    found = await stat(target).catch(() => lstat(target));
   } catch (error) {
     throw asGoError('stat', target, error);
   }
-  if (!found.isDirectory()) return [{ path: target, name: basename(target) }];
+  const isKnown = knownFiles.some(({ path }) => basename(path) === basename(target));
+  if (!found.isDirectory() || isKnown) return [{ path: target, name: basename(target) }];
   const paths = new Set<string>();
-  for (const { path } of knownFiles) if (await isFile(join(target, path))) paths.add(join(target, path));
+  // Whatever stands in a file's place is listed: the kubelet stumbles over a folder there as over a bad file.
+  for (const { path } of knownFiles) if (await exists(join(target, path))) paths.add(join(target, path));
   for (const { path } of knownFolders) {
     for (const parent of [dirname(target), target]) {
       for (const name of await visible(join(parent, path))) paths.add(join(parent, path, name));
@@ -56,7 +58,8 @@ export async function findStateFiles(target: string): Promise<StateFile[]> {
 
 /**
  * Reads a state file whole.
- * @throws CodedError in Go's words; `resource-exhausted` when it is too large to be one.
+ * @throws CodedError in Go's words; `resource-exhausted` when it is too large to be one, `invalid-argument` when it
+ *   is no regular file.
  */
 export async function readStateFile(path: string): Promise<StateFileContent> {
   try {
@@ -85,6 +88,10 @@ export async function readStateFile(path: string): Promise<StateFileContent> {
 /** Whether a name is that of a file that was set aside: `NAME.REASON-TIME`. */
 export function isSetAside(name: string): boolean {
   return /\.(?:corrupt|repaired|converted|reset)-[0-9]{8}T[0-9]{6}Z(?:-[0-9]+)?$/.test(name);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined)) !== undefined;
 }
 
 async function isFile(path: string): Promise<boolean> {

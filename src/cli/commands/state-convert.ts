@@ -69,7 +69,8 @@ Exit status: 0 all files fit or were converted, 1 some cannot be, 2 wrong usage.
         await replaceFile(console, plan.path, undefined, 'converted');
       }
     }
-    if (!write) console.out.write('Nothing was written. Add --write to do it.\n');
+    if (!plans.some(({ plan }) => plan.bytes)) console.out.write('There is nothing to convert.\n');
+    else if (!write) console.out.write('Nothing was written. Add --write to do it.\n');
     return plans.some(({ plan }) => plan.problem !== undefined) ? 1 : 0;
   },
 });

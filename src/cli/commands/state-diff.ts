@@ -1,5 +1,6 @@
 import { CommandError, defineCommand } from '../command.ts';
 import { printable } from '../output/escape.ts';
+import type { StateReport } from '../state/examine.ts';
 import { examineOptions, outputFlag, targetFlags } from '../state/flags.ts';
 import { writeData } from '../state/render.ts';
 
@@ -22,6 +23,7 @@ Exit status: 0 no difference, 1 differences, 2 trouble.`,
     const options = await examineOptions(flags, false);
     const [path = '', other] = args;
     const file = await examineFile({ path, name: path }, options);
+    if (!file.content) throw unreadable(file.report);
     let before = other === undefined ? undefined : await examineFile({ path: other, name: other }, options);
     if (other === undefined) {
       const good = await lastGood(file, options);
@@ -29,12 +31,7 @@ Exit status: 0 no difference, 1 differences, 2 trouble.`,
         throw new CommandError(`${printable(path)} has no earlier generation to compare with`, { status: 2 });
       before = { ...good.examined, file: { path: good.generation.path, name: '' } };
     }
-    for (const each of [file, before]) {
-      if (!each?.content) {
-        throw new CommandError(printable(each?.report.findings[0]?.message ?? 'unreadable'), { status: 2 });
-      }
-    }
-    if (!before) return 2;
+    if (!before?.content) throw unreadable(before?.report);
     // One file: from what it was to what it is. Two files: from the first to the second.
     const [left, right] = other === undefined ? [before, file] : [file, before];
     const found = differences(contentData(left), contentData(right));
@@ -49,3 +46,7 @@ Exit status: 0 no difference, 1 differences, 2 trouble.`,
     return found.length > 0 ? 1 : 0;
   },
 });
+
+function unreadable(report: StateReport | undefined): CommandError {
+  return new CommandError(printable(report?.findings[0]?.message ?? 'unreadable'), { status: 2 });
+}

@@ -1,7 +1,7 @@
 import { defineCommand } from '../command.ts';
 import { tabTable } from '../output/tab-table.ts';
 import { examineOptions, outputFlag, targetFlags, targetsOf } from '../state/flags.ts';
-import { shortMinors, validity, writeData } from '../state/render.ts';
+import { noteNone, shortMinors, validity, writeData } from '../state/render.ts';
 
 export const stateList = defineCommand({
   name: 'list',
@@ -16,6 +16,7 @@ export const stateList = defineCommand({
     const { targets } = targetsOf({ ...flags, offline: true }, args);
     const options = await examineOptions(flags, false);
     const files = (await Promise.all(targets.map((target) => examine(target, options)))).flat();
+    noteNone(console, files, targets);
     const rows = files.map(({ file, kind, content, report }) => ({
       path: file.path,
       kind: report.kind,

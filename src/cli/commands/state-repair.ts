@@ -41,6 +41,7 @@ Exit status: 0 all is well or repaired, 1 something stays wrong, 2 a file cannot
     if (write) await refuseUnderKubelet(flags['root-dir'], flags.force);
     const files = await examineNamed(targets, options, flags);
     let left = 0;
+    let planned = 0;
     for (const file of files) {
       if (file.unreadable && !file.kind) {
         left++;
@@ -51,6 +52,7 @@ Exit status: 0 all is well or repaired, 1 something stays wrong, 2 a file cannot
       }
       const plan = await planRepair(file, options, only);
       left += plan.left.length;
+      planned += plan.steps.length;
       if (plan.steps.length + plan.left.length === 0) continue;
       console.out.write(`${printable(plan.path)}\n`);
       for (const step of plan.steps) console.out.write(`  ${write ? 'done' : 'would'}: ${printable(step)}\n`);
@@ -60,7 +62,8 @@ Exit status: 0 all is well or repaired, 1 something stays wrong, 2 a file cannot
       if (write && plan.bytes) await replaceFile(console, plan.path, plan.bytes, plan.reason);
       for (const each of plan.left) console.out.write(`  stays wrong: ${printable(each)}\n`);
     }
-    if (!write) console.out.write('Nothing was written. Add --write to do it.\n');
+    if (planned === 0) console.out.write('There is nothing that a repair would change.\n');
+    else if (!write) console.out.write('Nothing was written. Add --write to do it.\n');
     if (files.some((each) => each.unreadable && !each.kind)) return 2;
     return left > 0 ? 1 : 0;
   },

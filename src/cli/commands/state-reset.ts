@@ -8,7 +8,8 @@ export const stateReset = defineCommand({
   operands: '[PATH...]',
   short: 'Set those state files aside that a changed policy, a changed machine or a reboot has made void',
   long: `Set state files aside, so that the kubelet starts with fresh ones, but only those that have to go: whose policy is
-not the configured one, whose memory is not that of this machine, and, with --after-reboot, those of the CPU and
+not the configured one, whose memory is not that of this machine, which keep the kubelet from starting and can
+neither be decoded nor restored, and, with --after-reboot, those of the CPU and
 memory managers that were written before the machine was last booted. Running pods keep their CPUs: within one
 boot --after-reboot does its work once and then finds nothing to do.
 
@@ -26,6 +27,7 @@ Exit status: 0 done or nothing to do, 1 failed, 2 a file cannot be read.`,
   complete: 'files',
   async run({ flags, given, args, console }) {
     const { examine } = await import('../state/examine.ts');
+    const { lastGood } = await import('../state/plan-repair.ts');
     const { recordBoot, resetReason } = await import('../state/reset-reason.ts');
     const { targets } = targetsOf(flags, args);
     const options = await examineOptions(flags, true);
@@ -34,7 +36,10 @@ Exit status: 0 done or nothing to do, 1 failed, 2 a file cannot be read.`,
     const files = (await Promise.all(targets.map((target) => examine(target, options)))).flat();
     let found = 0;
     for (const file of files) {
-      const reason = await resetReason(file, options.facts, { afterReboot: flags['after-reboot'] });
+      const reason = await resetReason(file, options.facts, {
+        afterReboot: flags['after-reboot'],
+        hasGeneration: async () => (await lastGood(file, options)) !== undefined,
+      });
       if (reason === undefined) continue;
       found++;
       console.out.write(
@@ -45,6 +50,10 @@ Exit status: 0 done or nothing to do, 1 failed, 2 a file cannot be read.`,
     if (write && flags['after-reboot']) await recordBoot(files, options.facts);
     if (found === 0) console.out.write('Nothing has to be reset.\n');
     else if (!write) console.out.write('Nothing was written. Add --write to do it.\n');
-    return files.some((each) => each.unreadable && !each.kind && each.report.kind !== 'plain-json') ? 2 : 0;
+    const left = files.filter((each) => each.unreadable && !each.kind && each.report.kind !== 'plain-json');
+    for (const { report } of left) {
+      console.err.write(`${printable(report.path)}: ${printable(report.findings[0]?.message ?? '')}\n`);
+    }
+    return left.length > 0 ? 2 : 0;
   },
 });

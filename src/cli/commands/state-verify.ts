@@ -1,6 +1,8 @@
-import { defineCommand } from '../command.ts';
+import { CodedError } from '../../errors/coded-error.ts';
+import { CommandError, defineCommand } from '../command.ts';
+import { printable } from '../output/escape.ts';
 import { containerFlag, examineOptions, outputFlag, targetFlags, targetsOf } from '../state/flags.ts';
-import { exitStatus, reportData, reportTable, writeData } from '../state/render.ts';
+import { exitStatus, noteNone, reportData, reportTable, writeData } from '../state/render.ts';
 
 export const stateVerify = defineCommand({
   name: 'verify',
@@ -21,7 +23,12 @@ Exit status: 0 all is well, 1 there are findings, 2 a file cannot be read.`,
     const { examineNamed } = await import('../state/container-ids.ts');
     const { targets, onNode } = targetsOf(flags, args);
     const options = await examineOptions(flags, onNode);
-    const files = await examineNamed(targets, options, flags);
+    const files = await examineNamed(targets, options, flags).catch((error: unknown) => {
+      // 1 would say that there are findings in files that were read.
+      if (error instanceof CodedError) throw new CommandError(printable(error.message), { status: 2 });
+      throw error;
+    });
+    noteNone(console, files, targets);
     const reports = files.map((each) => each.report);
     if (flags.output === 'table') console.out.write(reportTable(reports));
     else {

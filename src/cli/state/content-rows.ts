@@ -25,9 +25,14 @@ export function contentRows(examined: Examined): string {
 function rowsOf(kind: string, data: Data): string[][] {
   if (kind === 'device-manager') return deviceRows(data);
   if (kind === 'dra-manager') return claimRows(data);
+  if (kind === 'bootstrap-pod') return partRows(data);
   const rows: string[][] = [];
   for (const [name, entries] of Object.entries(data)) {
     if (!isData(entries)) continue;
+    if (name === 'machineState') {
+      rows.push(...nodeRows(entries));
+      continue;
+    }
     for (const [pod, value] of Object.entries(entries)) rows.push(...podRows(name, pod, value));
   }
   return rows;
@@ -37,6 +42,26 @@ function podRows(name: string, pod: string, value: unknown): string[][] {
   if (!isData(value)) return [[pod, '', name, text(value)]];
   const containers = isData(value['ContainerResources']) ? value['ContainerResources'] : value;
   return Object.entries(containers).map(([container, has]) => [pod, container, name, text(has)]);
+}
+
+/** What each NUMA node has, in bytes, and the nodes that it shares containers with. */
+function nodeRows(nodes: Data): string[][] {
+  return Object.entries(nodes).flatMap(([id, node]) => {
+    if (!isData(node)) return [];
+    const { memoryMap, cells, numberOfAssignments } = node;
+    const memory = isData(memoryMap) ? Object.entries(memoryMap) : [];
+    return [
+      [`(NUMA node ${id})`, '', 'cells', `${text(cells)}, ${text(numberOfAssignments)} assignments`],
+      ...memory.map(([resource, table]) => [`(NUMA node ${id})`, '', resource, text(table)]),
+    ];
+  });
+}
+
+/** Name and parts of a pod that was kept whole. */
+function partRows({ Pod: pod }: Data): string[][] {
+  if (!isData(pod)) return [];
+  const name = isData(pod['metadata']) ? text(pod['metadata']['name'] ?? '') : '';
+  return Object.entries(pod).map(([part, has]) => [name, '', part, text(has)]);
 }
 
 function deviceRows({ Data: data }: Data): string[][] {

@@ -13,7 +13,7 @@ import {
   type StateFile,
   type StateFileContent,
 } from '../../localfs/state-files.ts';
-import { kubeletSays, migrated } from './verdict.ts';
+import { kubeletSays, migrated, unknown } from './verdict.ts';
 
 /** What `verify` says of a file. The JSON output has these members in this order. */
 export interface StateReport {
@@ -75,7 +75,7 @@ export async function examineFile(file: StateFile, options: ExamineOptions): Pro
   try {
     content = await readStateFile(file.path);
   } catch (error) {
-    return unreadable(file, undefined, messageOf(error), kindByPath(file.path)?.kind?.kind);
+    return unread(file, error);
   }
   return examineContent(file, content, options);
 }
@@ -194,7 +194,11 @@ function checksumFindings(
         ...(unsupported
           ? {}
           : {
-              hint: 'stasis state diff shows what changed since the last good generation; stasis state repair',
+              hint:
+                seen.value === undefined
+                  ? 'stasis state repair goes back to the last good generation; without one, on a drained node: ' +
+                    'stasis state reset'
+                  : 'stasis state diff shows what changed since the last good generation; stasis state repair',
             }),
       },
     ];
@@ -294,13 +298,38 @@ function plain(file: StateFile, content: StateFileContent): Examined {
   };
 }
 
+/** A file that could not be read, and what that means for the kubelet, which is root and has no limit of size. */
+function unread(file: StateFile, error: unknown): Examined {
+  const kind = kindByPath(file.path)?.kind;
+  const message = messageOf(error);
+  const result = unreadable(file, undefined, message, kind?.kind);
+  const { report } = result;
+  const [finding] = report.findings;
+  if (isCoded(error, 'not-found') && finding) {
+    finding.severity = 'warning';
+    finding.code = 'link-to-nothing';
+    finding.hint = 'the kubelet takes it for a missing file, and writes a new one in place of the link';
+  } else if (
+    isCoded(error, 'resource-exhausted') ||
+    isCoded(error, 'invalid-argument') ||
+    (isCoded(error, 'permission-denied') && process.getuid?.() !== 0)
+  ) {
+    report.kubelet = kind ? unknown : 'starts';
+    if (finding && isCoded(error, 'permission-denied')) finding.hint = 'the kubelet is root: ask as root';
+  } else {
+    const failure = kind?.failure(newestMinor, message, file.path);
+    if (failure && !failure.starts) report.kubelet = failure.message;
+    if (finding) finding.hint = 'on a drained node, move away what stands there';
+  }
+  return result;
+}
+
 function unreadable(
   file: StateFile,
   content: StateFileContent | undefined,
   message: string,
   kind = 'unknown',
 ): Examined {
-  const failure = kindByPath(file.path)?.kind?.failure(newestMinor, message, file.path);
   const report: StateReport = {
     path: file.path,
     kind,
@@ -309,7 +338,7 @@ function unreadable(
     computed: null,
     valid: false,
     acceptedBy: [],
-    kubelet: failure && !failure.starts ? failure.message : 'starts',
+    kubelet: 'starts',
     findings: [{ severity: 'error', code: 'unreadable', message }],
   };
   return { file, content, kind: undefined, seen: undefined, value: undefined, unreadable: true, report };

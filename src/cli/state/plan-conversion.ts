@@ -34,7 +34,7 @@ export function planConversion(
     lost: [] as string[],
   };
   const done = (problem?: string, bytes?: Uint8Array): Conversion => ({ ...plan, bytes, problem });
-  if (!kind || !content) return done('not a file with versions');
+  if (!kind || !content) return done(report.findings[0]?.message ?? 'not a file with versions');
   if (seen?.value === undefined || !seen.valid)
     return done('not valid: repair it first (stasis state repair)');
   const wanted = kindFor(kind, minor);

@@ -49,7 +49,8 @@ export async function planRepair(
       from = restored.examined;
     } else if (seen?.value === undefined) {
       plan.left.push(
-        `it cannot be decoded and there is no earlier generation: ${examined.report.findings[0]?.message}`,
+        `it cannot be decoded (${examined.report.findings[0]?.message}) and there is no earlier generation; on a ` +
+          'drained node: stasis state reset',
       );
       return plan;
     } else if (!only.includes('checksum')) {

@@ -84,6 +84,11 @@ export function shortMinors(versions: readonly string[]): string {
   return ranges.join(', ') || 'none';
 }
 
+/** An empty table may mean a fresh node or a wrong path: where nothing was found is said. */
+export function noteNone(console: Console, files: readonly unknown[], targets: readonly string[]): void {
+  if (files.length === 0) console.err.write(`no state files in ${printable(targets.join(', '))}\n`);
+}
+
 /** The report as programs get it: without what findings hold for our own use. */
 export function reportData(report: StateReport): Record<string, unknown> {
   return {

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { NodeFacts } from '../../kubeletstate/node-facts.ts';
 import { writeFileAtomic } from '../../localfs/atomic-file.ts';
 import type { Examined } from './examine.ts';
+import { unknown } from './verdict.ts';
 
 /** Hidden file beside the state files: the boot for which they were last reset. */
 const bootFile = '.stasis-boot-id';
@@ -12,10 +13,17 @@ const endsWithBoot = new Set(['cpu-manager', 'memory-manager']);
 
 /** Why the kubelet should start without the file; undefined when there is no reason to lose what is in it. */
 export async function resetReason(
-  { file, content, report }: Examined,
+  examined: Examined,
   facts: NodeFacts,
-  options: { afterReboot: boolean },
+  options: { afterReboot: boolean; hasGeneration?: () => Promise<boolean> },
 ): Promise<string | undefined> {
+  const { file, content, report, seen } = examined;
+  const stops = report.kubelet !== 'starts' && report.kubelet !== unknown;
+  if (content && stops && !report.valid && seen?.value === undefined) {
+    // What can be repaired is not thrown away.
+    if (await options.hasGeneration?.()) return undefined;
+    return `it cannot be decoded (${report.findings[0]?.message}), and there is no earlier generation`;
+  }
   const changed = report.findings.find((finding) => finding.reset === true);
   if (changed) return changed.message;
   if (!options.afterReboot || !endsWithBoot.has(report.kind) || !content) return undefined;

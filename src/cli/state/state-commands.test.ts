@@ -87,7 +87,9 @@ describe('state verify', () => {
     assert.match(out, /unexpected end of JSON input/);
     const other = await put('notes.txt', 'hello');
     assert.equal((await stasis('verify', other)).status, 2);
-    assert.equal((await stasis('verify', join(root, 'missing'))).status, 1);
+    const missing = await stasis('verify', join(root, 'missing'));
+    assert.deepEqual([missing.status, missing.out], [2, '']);
+    assert.match(missing.err, /stat .*missing: no such file or directory/);
   });
 
   it('compares with the configuration', async () => {
