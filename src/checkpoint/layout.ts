@@ -57,6 +57,12 @@ export const podMemberNames = {
   podJson: 'pod.json',
 } as const;
 
+/** Annotations in `pod.options` that are ours. */
+export const podAnnotations = {
+  /** Microseconds for which the container that stood still longest stood still. */
+  frozenMicroseconds: 'io.stasis.frozenMicroseconds',
+} as const;
+
 /** The logs of the container itself, in the order in which to look for them. */
 export const containerLogNames = [
   memberNames.containerLog,

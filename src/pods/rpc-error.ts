@@ -18,7 +18,11 @@ export function fromRpc(doing: string, error: unknown): CodedError {
   if (error instanceof CodedError) return error;
   const rpc = ConnectError.from(error);
   const code: ErrorCode = errorCodes.find((known) => grpcStatus(known) === Number(rpc.code)) ?? 'internal';
-  return new CodedError(code, `${doing}: ${rpc.rawMessage}`, { cause: error });
+  const hint = hintOf(error);
+  return new CodedError(code, `${doing}: ${rpc.rawMessage}`, {
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  });
 }
 
 /** The part of an error that a person reads in a pod's status. */

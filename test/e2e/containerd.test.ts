@@ -47,8 +47,14 @@ test(
     await node.stop('SIGKILL');
     await node.start();
     assert.equal((await node.running('count', 'c')).id, id);
-    await assert.rejects(node.client().checkpointPod('default', 'count', 0, signal()), {
-      code: 'unsupported',
-    });
+    const pod = await node.client().checkpointPod('default', 'count', 0, signal());
+    assert.equal(pod.archive, join(node.checkpoints, `${pod.sandboxId}.tar`));
+    const whole = await openCheckpoint(pod.archive);
+    const inside = (await whole.members()).files.map(({ name }) => name).sort();
+    assert.deepEqual(inside, ['c.tar', 'pod.dump', 'pod.json', 'pod.options']);
+    await whole.close();
+    // What a drain ends it must be able to restore, and containerd restores no pods.
+    await assert.rejects(node.client().drain(0, signal()), { code: 'unsupported' });
+    assert.equal((await node.running('count', 'c')).id, id);
   },
 );

@@ -10,6 +10,15 @@ export interface LoadedContainerd {
   /** Of everything it keeps. */
   folder: string;
   containerd: Containerd;
+  /** A pod to which containers are to be added. */
+  pod(name: string, handler: 'crun' | 'runc'): Promise<LoadPod>;
+  /** Runs the load program in it, in a container of this name. */
+  add(
+    pod: LoadPod,
+    name: string,
+    args: readonly string[],
+    environment?: Readonly<Record<string, string>>,
+  ): Promise<LoadContainer>;
   /** Runs the load program in a pod of its own. */
   run(
     pod: string,
@@ -17,6 +26,16 @@ export interface LoadedContainerd {
     args: readonly string[],
     environment?: Readonly<Record<string, string>>,
   ): Promise<LoadContainer>;
+}
+
+export interface LoadPod {
+  id: string;
+  config: {
+    metadata: { name: string; namespace: string; uid: string; attempt: number };
+    labels: Record<string, string>;
+    linux: { cgroupParent: string };
+    logDirectory: string;
+  };
 }
 
 export interface LoadContainer {
@@ -44,37 +63,49 @@ export async function containerdWithLoad(
   return {
     folder,
     containerd,
-    async run(pod, handler, args, environment = {}) {
-      const logDirectory = join(folder, pod);
-      mkdirSync(logDirectory);
-      const labels = {
-        'io.kubernetes.pod.name': pod,
-        'io.kubernetes.pod.namespace': 'default',
-        'io.kubernetes.pod.uid': `uid-${pod}`,
-      };
-      const config = {
-        metadata: { name: pod, namespace: 'default', uid: `uid-${pod}`, attempt: 0 },
-        labels,
-        linux: { cgroupParent: '/pods' },
-        logDirectory,
-      };
-      const { podSandboxId } = await runtime.runPodSandbox({ config, runtimeHandler: handler });
-      const { containerId } = await runtime.createContainer({
-        podSandboxId,
-        sandboxConfig: config,
-        config: {
-          metadata: { name: 'c', attempt: 0 },
-          labels: { ...labels, 'io.kubernetes.container.name': 'c' },
-          image: { image },
-          command: ['/bin/load', ...args],
-          envs: Object.entries(environment).map(([key, value]) => ({ key, value })),
-          logPath: 'c.log',
-        },
-      });
-      await runtime.startContainer({ containerId });
-      return { id: containerId, sandboxId: podSandboxId, log: join(logDirectory, 'c.log') };
-    },
+    pod,
+    add,
+    run: async (name, handler, args, environment) => add(await pod(name, handler), 'c', args, environment),
   };
+
+  async function pod(name: string, handler: 'crun' | 'runc'): Promise<LoadPod> {
+    const logDirectory = join(folder, name);
+    mkdirSync(logDirectory);
+    const config = {
+      metadata: { name, namespace: 'default', uid: `uid-${name}`, attempt: 0 },
+      labels: {
+        'io.kubernetes.pod.name': name,
+        'io.kubernetes.pod.namespace': 'default',
+        'io.kubernetes.pod.uid': `uid-${name}`,
+      },
+      linux: { cgroupParent: '/pods' },
+      logDirectory,
+    };
+    const { podSandboxId } = await runtime.runPodSandbox({ config, runtimeHandler: handler });
+    return { id: podSandboxId, config };
+  }
+
+  async function add(
+    { id: sandboxId, config }: LoadPod,
+    name: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<LoadContainer> {
+    const { containerId } = await runtime.createContainer({
+      podSandboxId: sandboxId,
+      sandboxConfig: config,
+      config: {
+        metadata: { name, attempt: 0 },
+        labels: { ...config.labels, 'io.kubernetes.container.name': name },
+        image: { image },
+        command: ['/bin/load', ...args],
+        envs: Object.entries(environment).map(([key, value]) => ({ key, value })),
+        logPath: `${name}.log`,
+      },
+    });
+    await runtime.startContainer({ containerId });
+    return { id: containerId, sandboxId, log: join(config.logDirectory, `${name}.log`) };
+  }
 }
 
 /** Resolves when a program that prints all the time has printed more. */

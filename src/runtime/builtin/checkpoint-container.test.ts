@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TestNode } from '../../../test/checkpoint-node.ts';
 import { needsRuntime, runFor } from '../../../test/runtime.ts';
-import { decodeImage } from '../../criu/image.ts';
-import type { TcpStreamEntry } from '../../gen/criu/sockets.ts';
-import { openCheckpoint } from '../../localfs/open-checkpoint.ts';
+import { tcpStreams } from '../../../test/tcp-streams.ts';
 
 for (const runtime of ['crun', 'runc'] as const) {
   test(
@@ -123,22 +121,6 @@ for (const runtime of ['crun', 'runc'] as const) {
       await node.grows(second, 'both', 2);
     },
   );
-}
-
-async function tcpStreams(archive: string): Promise<TcpStreamEntry[]> {
-  const checkpoint = await openCheckpoint(archive);
-  try {
-    const found: TcpStreamEntry[] = [];
-    for (const { name } of (await checkpoint.members()).files) {
-      if (!name.includes('tcp-stream-')) continue;
-      const content = await checkpoint.open(name);
-      const image = decodeImage(await content.read(0, content.size), basename(name));
-      for (const { message } of image.entries) found.push(message as TcpStreamEntry);
-    }
-    return found;
-  } finally {
-    await checkpoint.close();
-  }
 }
 
 async function running(node: TestNode, podSandboxId: string, name: string): Promise<string | undefined> {

@@ -1,11 +1,8 @@
-import { readdir, rm, stat } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
-import { toJson } from '@bufbuild/protobuf';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { frozenUntilRemoved } from '../../api/cri-options.ts';
-import { podMemberNames } from '../../checkpoint/layout.ts';
 import { CodedError, messageOf } from '../../errors/coded-error.ts';
-import { type CheckpointPodRequest, PodSandboxConfigSchema } from '../../gen/cri/v1/api_pb.ts';
-import { writeFileAtomic } from '../../localfs/atomic-file.ts';
+import type { CheckpointPodRequest } from '../../gen/cri/v1/api_pb.ts';
 import { writeArchive } from './checkpoint-archive.ts';
 import { type Captured, type CaptureTarget, captureTogether } from './checkpoint-capture.ts';
 import {
@@ -16,13 +13,20 @@ import {
   reportOf,
   targetOf,
 } from './checkpoint-container.ts';
-import { json } from './checkpoint-metadata.ts';
 import { openScratch } from './checkpoint-scratch.ts';
 import { criuFacts } from './criu.ts';
 import { Deadline } from './deadline.ts';
 import { thaw } from './freezer.ts';
 import type { BuiltinRuntime } from './hooks.ts';
 import type { CriuOptions } from './oci-runtime.ts';
+import {
+  checkPodFolder,
+  checkSelection,
+  clearPodFolder,
+  describePod,
+  podArchiveName,
+  type Selected,
+} from './pod-folder.ts';
 import type { SandboxRecord } from './records.ts';
 
 /** The names by which callers may change what is captured. */
@@ -51,7 +55,7 @@ export async function checkpointPod(
   const { [frozenUntilRemoved]: keep, ...others } = request.options;
   const keepFrozen = keep !== undefined && isTrue(frozenUntilRemoved, keep);
   const options = criuOptions(others);
-  await checkOutput(request.outputPath);
+  await checkPodFolder(request.outputPath);
   const ids = await selected(runtime, sandbox, request.containerIds);
   const name = sandbox.config.metadata?.name ?? sandbox.id;
   const deadline = new Deadline(`checkpointing pod ${name}`, defaultTimeoutMs, signal);
@@ -68,9 +72,7 @@ export async function checkpointPod(
       return reports;
     } catch (error) {
       if (keepFrozen) await thawAll(targets);
-      for (const left of await readdir(request.outputPath)) {
-        await rm(join(request.outputPath, left), { force: true, recursive: true });
-      }
+      await clearPodFolder(request.outputPath);
       throw error;
     } finally {
       await scratch.close();
@@ -87,20 +89,17 @@ async function writeAll(
   deadline: Deadline,
 ): Promise<CheckpointReport[]> {
   const reports: CheckpointReport[] = [];
-  const archives: Record<string, string> = {};
   for (const each of captured) {
     const name = each.target.container.config.metadata?.name ?? each.target.container.id;
-    archives[name] = `${name}.tar`;
-    const location = join(output, `${name}.tar`);
+    const location = join(output, podArchiveName(name));
     const written = await writeArchive(runtime.paths, each, location, options, deadline);
     const report = reportOf(each, location, written);
     runtime.log(describe(report));
     reports.push(report);
   }
-  const config = toJson(PodSandboxConfigSchema, sandbox.config, { useProtoFieldName: true });
-  await writeFileAtomic(join(output, podMemberNames.podDump), json(config));
-  const podOptions = { version: 1, containers: archives, annotations: { ...sandbox.config.annotations } };
-  await writeFileAtomic(join(output, podMemberNames.podOptions), json(podOptions));
+  const names = reports.map(({ name }) => name);
+  const frozen = Math.max(...reports.map(({ frozenMicroseconds }) => frozenMicroseconds));
+  await describePod(output, sandbox.config, names, frozen);
   return reports;
 }
 
@@ -153,43 +152,18 @@ export function criuOptions(given: Readonly<Record<string, string>>): CriuOption
   return options;
 }
 
-/** An absolute path of a folder with nothing in it. */
-async function checkOutput(path: string): Promise<void> {
-  const what = `output_path ${JSON.stringify(path)}`;
-  if (!isAbsolute(path)) throw new CodedError('invalid-argument', `${what} is not an absolute path`);
-  const info = await stat(path).catch((error: unknown) => {
-    throw new CodedError('invalid-argument', `${what} cannot be used: ${messageOf(error)}`, { cause: error });
-  });
-  if (!info.isDirectory()) throw new CodedError('invalid-argument', `${what} is not a folder`);
-  const found = await readdir(path);
-  if (found.length > 0)
-    throw new CodedError('invalid-argument', `${what} is not empty: ${found[0]} is in it`);
-}
-
 async function selected(
   runtime: BuiltinRuntime,
   sandbox: SandboxRecord,
   given: readonly string[],
 ): Promise<string[]> {
-  if (given.length === 0) throw new CodedError('invalid-argument', 'container_ids is empty');
-  const ids: string[] = [];
-  const names = new Set<string>();
+  const found: Selected[] = [];
   for (const one of given) {
     const { id, sandboxId, config } = await runtime.container(one);
-    const name = config.metadata?.name ?? '';
-    if (sandboxId !== sandbox.id) {
-      throw new CodedError('invalid-argument', `container ${name} (${id}) is not one of pod ${sandbox.id}`);
-    }
-    if (ids.includes(id) || names.has(name)) {
-      throw new CodedError('invalid-argument', `container ${name} (${id}) is given twice`);
-    }
-    if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name)) {
-      throw new CodedError('invalid-argument', `${JSON.stringify(name)} cannot be the name of a file`);
-    }
-    ids.push(id);
-    names.add(name);
+    found.push({ id, sandboxId, name: config.metadata?.name ?? '' });
   }
-  return ids;
+  checkSelection(sandbox.id, found);
+  return found.map(({ id }) => id);
 }
 
 /** Takes the turns of all containers, always in the same order, so that two callers cannot wait for each other. */

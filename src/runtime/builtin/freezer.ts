@@ -70,8 +70,13 @@ export async function freezeForDump(cgroup: string, options: FreezeOptions = {})
 /** Asks the kernel to freeze and waits until it says that every task is. */
 async function freeze(cgroup: string, options: FreezeOptions): Promise<void> {
   const { signal, freezeMs = 5_000 } = options;
-  const end = performance.now() + freezeMs;
   await writeControl(cgroup, 'cgroup.freeze', '1');
+  await untilFrozen(cgroup, freezeMs, signal);
+}
+
+/** Waits until the kernel says that every task is frozen, whoever asked for that. */
+export async function untilFrozen(cgroup: string, freezeMs: number, signal?: AbortSignal): Promise<void> {
+  const end = performance.now() + freezeMs;
   for (;;) {
     if (signal?.aborted) throw new CodedError('cancelled', `freezing ${cgroup} was cancelled`);
     const events = readFileSync(join(cgroup, 'cgroup.events'), 'latin1');
@@ -118,7 +123,7 @@ const mostLooks = 100;
  * before it sleeps in vfork, so one that still seems to run is looked at again.
  * @throws CodedError `failed-precondition` for one that is being traced: CRIU would wait ten seconds for it.
  */
-async function stuckTask(cgroup: string): Promise<string | undefined> {
+export async function stuckTask(cgroup: string): Promise<string | undefined> {
   for (let looks = 1; ; looks++) {
     let moving: string | undefined;
     for (const tid of threadsOf(cgroup)) {

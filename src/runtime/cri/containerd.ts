@@ -36,6 +36,12 @@ export const containerd: RuntimeQuirks = {
     const tasks = createClient(Tasks, transport);
     return (containerId) => resume(tasks, containerId);
   },
+  pause: (transport) => {
+    const tasks = createClient(Tasks, transport);
+    return async (containerId, signal) => {
+      await tasks.pause({ containerId }, { headers, timeoutMs: 10_000, signal });
+    };
+  },
 };
 
 /**

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { create } from '@bufbuild/protobuf';
 import {
   type Client,
   Code,
@@ -6,14 +7,22 @@ import {
   createClient,
   type Interceptor,
   type Transport,
+  type UnaryResponse,
 } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
+import { grpcStatus } from '../../errors/code.ts';
 import { CodedError } from '../../errors/coded-error.ts';
-import { ImageService, RuntimeService } from '../../gen/cri/v1/api_pb.ts';
+import {
+  type CheckpointPodRequest,
+  CheckpointPodResponseSchema,
+  ImageService,
+  RuntimeService,
+} from '../../gen/cri/v1/api_pb.ts';
 import { explainWithLog } from './explain-failure.ts';
 import { type Ability, checkpointAbility, identify, type RuntimeFacts } from './handshake.ts';
 import { CheckpointNotes, cgroupOfContainer, letRun, type Resume, thawCgroup } from './let-run.ts';
-import type { Failure } from './quirks.ts';
+import { cutPod, type PodCutTools } from './pod-cut.ts';
+import type { Failure, RuntimeQuirks } from './quirks.ts';
 import { SocketSession } from './socket-session.ts';
 
 /** Largest answer that is taken, in bytes: the kubelet's own limit. */
@@ -53,8 +62,9 @@ export interface CriRuntime {
   facts: RuntimeFacts;
   ability: Ability;
   /**
-   * Calls go through it as they are, but for `CheckpointContainer`: a failure of it has a `CodedError` with a
-   * hint as its cause, and the container runs again by the time it is told.
+   * Calls go through it as they are, but for `CheckpointContainer` and `CheckpointPod`: a failure has a
+   * `CodedError` with a hint as its cause, and the containers run again by the time it is told. The second is made
+   * out of pauses and the first where the runtime has none.
    */
   transport: Transport;
   /** Lets every container run that an earlier process was checkpointing when it was killed. @returns their ids */
@@ -84,7 +94,11 @@ export async function openCriRuntime(options: CriRuntimeOptions): Promise<CriRun
     const closing = new AbortController();
     const { failures, remains } = facts.quirks;
     const care = { runtime: plain.runtime, notes, resume, failures, remains, closing: closing.signal };
-    const cared = openSocket(options.path, [careForCheckpoints(care)]);
+    const pause = facts.quirks.pause?.(plain.transport);
+    const cared = openSocket(options.path, [
+      careForCheckpoints(care),
+      careForPods(care, pause, facts.quirks),
+    ]);
     return {
       facts,
       ability,
@@ -108,6 +122,8 @@ export async function openCriRuntime(options: CriRuntimeOptions): Promise<CriRun
     throw error;
   }
 }
+
+type Pause = PodCutTools['pause'];
 
 interface Care {
   runtime: Client<typeof RuntimeService>;
@@ -160,6 +176,63 @@ async function pastRemains<T>(
       await sleep(retryInterval * attempt, undefined, { signal });
     }
   }
+}
+
+/** `CheckpointPod`, also for a runtime that has none of its own. */
+function careForPods(care: Care, pause: Pause | undefined, quirks: RuntimeQuirks): Interceptor {
+  const tools: PodCutTools | undefined = pause && {
+    runtime: care.runtime,
+    pause,
+    resume: care.resume ?? (async () => false),
+    begin: async (ids) => {
+      for (const id of ids) await care.notes.add(id);
+    },
+    end: (ids) => letAllRun(care, ids),
+  };
+  return (next) => async (request) => {
+    if (request.method !== RuntimeService.method.checkpointPod) return next(request);
+    try {
+      return await next(request);
+    } catch (error) {
+      if (ConnectError.from(error).code !== Code.Unimplemented) throw error;
+    }
+    try {
+      if (tools === undefined) throw noPods(quirks);
+      await cutPod(tools, request.message as unknown as CheckpointPodRequest, request.signal);
+    } catch (error) {
+      if (error instanceof CodedError) {
+        throw new ConnectError(error.message, grpcStatus(error.code) as Code, undefined, undefined, error);
+      }
+      throw await explained(error, care.failures);
+    }
+    const { service, method } = request;
+    const message = create(CheckpointPodResponseSchema);
+    const [header, trailer] = [new Headers(), new Headers()];
+    return { stream: false, service, method, header, trailer, message } as UnaryResponse;
+  };
+}
+
+function noPods({ title, noPods: why }: RuntimeQuirks): CodedError {
+  return new CodedError(
+    'unsupported',
+    `${title} cannot checkpoint a whole pod: ${why ?? 'it has no CheckpointPod, and how to pause its containers is not known'}`,
+    { hint: 'checkpoint its containers one by one, or use the built-in runtime or containerd' },
+  );
+}
+
+async function letAllRun(care: Care, ids: readonly string[]): Promise<void> {
+  await Promise.all(
+    ids.map(async (id) => {
+      const cgroup = await cgroupOfContainer(care.runtime, id).catch(() => undefined);
+      try {
+        await letRun(care.runtime, care.resume, id);
+        await care.notes.remove(id);
+      } catch {
+        // It ends by itself; no failure of it is news.
+        void keepTrying(care, id, cgroup);
+      }
+    }),
+  );
 }
 
 /**

@@ -8,6 +8,8 @@ export const crio: RuntimeQuirks = {
     major === 1 && minor < 25
       ? { why: 'CRI-O has checkpoints since 1.25', hint: 'upgrade CRI-O' }
       : undefined,
+  noPods:
+    'CRI-O lets each container run again after its own checkpoint, so several cannot be captured at one moment; freezing all of the pod from outside would end it',
   failures: [
     {
       match: /checkpoint\/restore support not available/,

@@ -28,4 +28,11 @@ export interface RuntimeQuirks {
    * of it. @returns whether there was one
    */
   letRun?(transport: Transport): (containerId: string) => Promise<boolean>;
+  /**
+   * A function that pauses a container so that the runtime's own checkpoint of it leaves it paused: what whole
+   * pods are captured with where the runtime has no `CheckpointPod`.
+   */
+  pause?(transport: Transport): (containerId: string, signal: AbortSignal) => Promise<void>;
+  /** Why whole pods cannot be captured, where they cannot. */
+  noPods?: string;
 }

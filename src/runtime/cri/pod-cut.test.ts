@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { Code, ConnectError, createClient } from '@connectrpc/connect';
+import { containerdWithLoad, grows, type LoadedContainerd } from '../../../test/engines/loaded-containerd.ts';
+import { atEnd, needsRuntime } from '../../../test/runtime.ts';
+import { fitTogether, tcpStreams } from '../../../test/tcp-streams.ts';
+import { podAnnotations, podMemberNames } from '../../checkpoint/layout.ts';
+import { RuntimeService } from '../../gen/cri/v1/api_pb.ts';
+import { isFrozen } from '../builtin/freezer.ts';
+import { openCriRuntime } from './cri-runtime.ts';
+import { cgroupOfContainer } from './let-run.ts';
+
+/** containerd, whose CRIU keeps connections, and our way to it. */
+async function machine(t: TestContext) {
+  for (const name of ['crun', 'runc']) {
+    const file = `/etc/criu/${name}.conf`;
+    const before = readFileSync(file, 'utf8');
+    writeFileSync(file, `${before}tcp-established\n`);
+    atEnd(t, () => writeFileSync(file, before));
+  }
+  const ctd = await containerdWithLoad(t);
+  const notes = join(ctd.folder, 'notes');
+  const connected = await openCriRuntime({ path: ctd.containerd.socket, notes });
+  t.after(() => connected.close());
+  return { ctd, notes, connected, cri: createClient(RuntimeService, connected.transport) };
+}
+
+async function talking(ctd: LoadedContainerd, name: string, handler: 'crun' | 'runc', mib = '1') {
+  const pod = await ctd.pod(name, handler);
+  const server = await ctd.add(pod, 'server', ['server', '7000', mib]);
+  const client = await ctd.add(pod, 'client', ['client', '7000', mib]);
+  await grows(client.log);
+  return { pod, server, client, ids: [server.id, client.id] };
+}
+
+function emptyFolder(ctd: LoadedContainerd, name: string): string {
+  const folder = join(ctd.folder, name);
+  mkdirSync(folder);
+  return folder;
+}
+
+async function fits(server: string, client: string): Promise<boolean> {
+  const [[a, ...others], [b]] = [await tcpStreams(server), await tcpStreams(client)];
+  assert.ok(a !== undefined && b !== undefined && others.length === 0, 'one connection in each');
+  return fitTogether(a, b);
+}
+
+for (const handler of ['crun', 'runc'] as const) {
+  test(
+    `checkpointPod over containerd and ${handler} captures all containers at one moment`,
+    needsRuntime,
+    async (t) => {
+      const { ctd, notes, cri } = await machine(t);
+      const { pod, client, ids } = await talking(ctd, 'talk', handler);
+      for (const round of [0, 1, 2]) {
+        const outputPath = emptyFolder(ctd, `out${round}`);
+        await cri.checkpointPod({ podSandboxId: pod.id, outputPath, containerIds: ids });
+        assert.deepEqual(readdirSync(outputPath).sort(), [
+          'client.tar',
+          'pod.dump',
+          'pod.options',
+          'server.tar',
+        ]);
+        assert.ok(await fits(join(outputPath, 'server.tar'), join(outputPath, 'client.tar')));
+        const options = JSON.parse(readFileSync(join(outputPath, podMemberNames.podOptions), 'utf8'));
+        assert.ok(Number(options.annotations[podAnnotations.frozenMicroseconds]) > 0);
+        await grows(client.log);
+        assert.deepEqual(readdirSync(notes), []);
+      }
+      // One after the other they do not fit, so what is above can fail.
+      const [server = '', second = ''] = ids;
+      const apart = emptyFolder(ctd, 'apart');
+      await cri.checkpointContainer({ containerId: server, location: join(apart, 'server.tar') });
+      await grows(client.log);
+      await cri.checkpointContainer({ containerId: second, location: join(apart, 'client.tar') });
+      assert.equal(await fits(join(apart, 'server.tar'), join(apart, 'client.tar')), false);
+    },
+  );
+}
+
+test(
+  'checkpointPod over containerd: one bad container fails the whole, and all run',
+  needsRuntime,
+  async (t) => {
+    const { ctd, notes, cri } = await machine(t);
+    const { pod, client, ids } = await talking(ctd, 'bad', 'crun', '64');
+    const outputPath = emptyFolder(ctd, 'out');
+    const request = { podSandboxId: pod.id, outputPath, containerIds: ids };
+    const fails = async (changed: object, code: Code, words: RegExp, options: object = {}) => {
+      await assert.rejects(cri.checkpointPod({ ...request, ...changed }, options), (error: unknown) => {
+        assert.ok(error instanceof ConnectError);
+        assert.match(error.rawMessage, words);
+        assert.equal(Code[error.code], Code[code]);
+        return true;
+      });
+      assert.deepEqual(readdirSync(outputPath), []);
+      assert.deepEqual(readdirSync(notes), []);
+      await grows(client.log);
+    };
+    const odd = await ctd.add(pod, 'odd', ['vsock']);
+    await fails({ containerIds: [...ids, odd.id] }, Code.Unknown, /criu|CRIU|checkpoint/);
+    await fails({ containerIds: [] }, Code.InvalidArgument, /container_ids is empty/);
+    await fails({ containerIds: [...ids, ids[0]] }, Code.InvalidArgument, /is given twice/);
+    await fails({ outputPath: '/nowhere' }, Code.InvalidArgument, /output_path .* cannot be used/);
+    await fails({ options: { 'frozen-until-removed': 'true' } }, Code.Unimplemented, /cannot restore pods/);
+    await fails({ options: { other: 'true' } }, Code.InvalidArgument, /option "other" is not supported/);
+    for (const timeoutMs of [20, 60, 120, 200]) {
+      await fails({}, Code.DeadlineExceeded, /./, { timeoutMs }).catch(async (error: unknown) => {
+        // It may have been fast enough; then the archives are there.
+        if (readdirSync(outputPath).length !== 4) throw error;
+      });
+      if (readdirSync(outputPath).length > 0) break;
+    }
+  },
+);
+
+test('containers that a killed process had paused run again at the next start', needsRuntime, async (t) => {
+  const { ctd, notes, connected } = await machine(t);
+  const { client, ids } = await talking(ctd, 'killed', 'runc');
+  mkdirSync(notes, { recursive: true });
+  for (const id of ids) {
+    writeFileSync(join(notes, id), '');
+    await connected.facts.quirks.pause?.(connected.transport)(id, AbortSignal.timeout(10_000));
+  }
+  const cgroups = await Promise.all(ids.map((id) => cgroupOfContainer(ctd.containerd.runtime, id)));
+  for (const cgroup of cgroups) assert.ok(cgroup && (await isFrozen(cgroup)), 'it is paused');
+  assert.deepEqual((await connected.recover()).sort(), [...ids].sort());
+  await grows(client.log);
+  assert.deepEqual(readdirSync(notes), []);
+});
