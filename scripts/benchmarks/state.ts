@@ -16,11 +16,12 @@ import {
   writeSync,
 } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeAs, see } from '../../src/checkpointmanager/define.ts';
 import { deviceManager } from '../../src/kubeletstate/device-manager.ts';
 import { FileStore } from '../../src/localfs/file-store.ts';
+import { median } from './measure.ts';
 
 const folder = mkdtempSync(join(process.argv[2] ?? tmpdir(), 'bench-state-'));
 const bytes = new Uint8Array(4096).fill(0x61);
@@ -75,11 +76,6 @@ async function race(turns: number): Promise<Map<string, number[]>> {
   return times;
 }
 
-/** The tenth percentile: other work on the machine makes writes slower, never faster, and this shows it least. */
-function typical(list: readonly number[]): number {
-  return [...list].sort((a, b) => a - b)[Math.floor(list.length / 10)] ?? Number.NaN;
-}
-
 async function timed(repeats: number, work: () => Promise<void>): Promise<number> {
   const times: number[] = [];
   for (let i = 0; i < repeats; i++) {
@@ -87,7 +83,7 @@ async function timed(repeats: number, work: () => Promise<void>): Promise<number
     await work();
     times.push(performance.now() - started);
   }
-  return typical(times);
+  return median(times);
 }
 
 /** A device manager's file of about 10 MB: as many entries as no node has. */
@@ -107,16 +103,21 @@ function largeState(): Uint8Array {
 
 try {
   await race(2);
-  const times = await race(40);
-  const disk = typical(times.get('disk: bare system calls') ?? []) / inARow;
+  const load = (): string => `load ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} processors\n`;
+  process.stdout.write(load());
+  const times = await race(80);
+  const disk = times.get('disk: bare system calls') ?? [];
+  // Turn by turn, as the disk's own speed changes with what else the machine does.
+  const shareOf = (name: string, writes: number): number =>
+    median((times.get(name) ?? []).map((took, i) => (disk[i] ?? Number.NaN) / inARow / (took / writes)));
   for (const { name, writes } of contestants) {
-    const each = typical(times.get(name) ?? []) / writes;
-    const share = `${((100 * disk) / each).toFixed(0)} % of the disk's own`;
+    const each = median(times.get(name) ?? []) / writes;
+    const share = `${(100 * shareOf(name, writes)).toFixed(0)} % of the disk's own`;
     process.stdout.write(
       `${name.padEnd(28)} ${each.toFixed(3).padStart(8)} ms  ${(1000 / each).toFixed(0).padStart(7)} writes/s  ${share}\n`,
     );
   }
-  const kept = disk / (typical(times.get('store') ?? []) / inARow) >= 0.9;
+  const kept = shareOf('store', inARow) >= 0.9;
   process.stdout.write(
     `${kept ? 'kept' : 'MISSED'}: durable writes within a tenth of the disk's own limit\n`,
   );
@@ -134,7 +135,7 @@ try {
   const listing = await timed(9, async () => {
     if ((await store.list()).length < 10_000) throw new Error('keys are missing');
   });
-  process.stdout.write(`list 10,000 keys: ${listing.toFixed(1)} ms\n`);
+  process.stdout.write(`list 10,000 keys: ${listing.toFixed(1)} ms\n${load()}`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

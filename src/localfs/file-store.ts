@@ -4,9 +4,11 @@ import {
   constants,
   fstatSync,
   fsync,
+  fsyncSync,
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   rmdirSync,
   rmSync,
@@ -50,7 +52,20 @@ const abandonedAfter = 10 * 60_000;
 /** Milliseconds after which other processes get their turn, however much there is to write. */
 const longestHold = 50;
 
-const sync = promisify(fsync);
+const syncElsewhere = promisify(fsync);
+
+/** Milliseconds: a sync that was this quick is not worth another thread, one that was that slow is again. */
+const quick = 1;
+const slow = 2;
+
+/** Milliseconds that writes may keep timers and sockets of this process waiting. */
+const longestTurn = 4;
+/** Steps of promises between an answer and the next write of whoever waited for it. */
+const answerSteps = 20;
+
+/** How long the room that was seen may be taken for granted, in milliseconds, and how much of it, in bytes. */
+const roomFor = 100;
+const roomAssumed = 16 << 20;
 
 interface Waiting {
   key: string;
@@ -78,6 +93,10 @@ export class FileStore implements Store {
   readonly #options: Required<FileStoreOptions>;
   #queue: Waiting[] = [];
   #flushing = false;
+  /** The disk answers before another thread would: a single sync is waited for in place. */
+  #quickDisk = false;
+  #gaveWay = 0;
+  #room = { seen: Number.NEGATIVE_INFINITY, free: 0 };
 
   private constructor(directory: string, options: FileStoreOptions) {
     this.directory = directory;
@@ -127,7 +146,7 @@ export class FileStore implements Store {
     const lock = await lockDirectory(this.directory);
     try {
       if (!remove(join(this.directory, key))) return;
-      await withDirectory(this.directory, sync);
+      await withDirectory(this.directory, (fd) => this.#sync(fd, true));
     } finally {
       lock.release();
     }
@@ -155,11 +174,10 @@ export class FileStore implements Store {
         for (const each of this.#queue.splice(0)) each.failed(error);
         break;
       }
-      const until = performance.now() + longestHold;
       try {
-        // Whoever writes again as soon as a write is done finds the lock still there.
-        do await this.#carryOutNext();
-        while (this.#queue.length > 0 && performance.now() < until);
+        await withDirectory(this.directory, (fd) => this.#carryOutAll(fd));
+      } catch (error) {
+        for (const each of this.#queue.splice(0)) each.failed(asGoError('open', this.directory, error));
       } finally {
         lock.release();
       }
@@ -167,15 +185,31 @@ export class FileStore implements Store {
     this.#flushing = false;
   }
 
-  async #carryOutNext(): Promise<void> {
+  /** What waits, and what comes meanwhile: who writes again as soon as a write is done finds the lock still there. */
+  async #carryOutAll(directory: number): Promise<void> {
+    const until = performance.now() + longestHold;
+    do await this.#carryOutNext(directory);
+    while (this.#queue.length > 0 && performance.now() < until);
+  }
+
+  async #carryOutNext(directory: number): Promise<void> {
     const { batch, rest } = this.#next();
     this.#queue = rest;
     try {
-      await this.#carryOut(batch);
+      await this.#carryOut(batch, directory);
     } catch (error) {
       for (const each of batch) each.failed(error);
     }
+    await this.#giveWay();
+  }
+
+  /** Lets whoever has just been answered write again, and at intervals everything else in this process go on. */
+  async #giveWay(): Promise<void> {
+    const due = performance.now() - this.#gaveWay > longestTurn;
+    for (let i = 0; !due && this.#queue.length === 0 && i < answerSteps; i++) await undefined;
+    if (!due && this.#queue.length > 0) return;
     await nextTurn();
+    this.#gaveWay = performance.now();
   }
 
   async #lock(): Promise<DirectoryLock> {
@@ -201,9 +235,10 @@ export class FileStore implements Store {
     return { batch: [...batch.values()], rest };
   }
 
-  async #carryOut(batch: readonly Waiting[]): Promise<void> {
+  async #carryOut(batch: readonly Waiting[], directory: number): Promise<void> {
     this.#checkRoom(batch);
-    const outcomes = await Promise.all(batch.map((waiting) => this.#writeTemporary(waiting)));
+    const alone = batch.length === 1;
+    const outcomes = await Promise.all(batch.map((waiting) => this.#writeTemporary(waiting, alone)));
     const written = outcomes.filter((each) => each !== undefined);
     const renamed: { waiting: Waiting; before: Before | undefined }[] = [];
     for (const { waiting, temporary, before } of written) {
@@ -220,7 +255,7 @@ export class FileStore implements Store {
     }
     if (renamed.length === 0) return;
     try {
-      await withDirectory(this.directory, sync);
+      await this.#sync(directory, alone);
       for (const { waiting } of renamed) waiting.done();
     } catch (error) {
       // What readers see must be what the caller was told: the old state.
@@ -230,14 +265,26 @@ export class FileStore implements Store {
     }
   }
 
-  async #writeTemporary(waiting: Waiting): Promise<Written | undefined> {
+  /**
+   * Syncs in another thread, or here where `alone` on a disk that needs less time than waking one up takes. What
+   * the disk needs is seen each time, so one that becomes slow holds everything else up once.
+   */
+  async #sync(fd: number, alone: boolean): Promise<void> {
+    const started = performance.now();
+    if (alone && this.#quickDisk) fsyncSync(fd);
+    else await syncElsewhere(fd);
+    const took = performance.now() - started;
+    if (alone) this.#quickDisk = took < (this.#quickDisk ? slow : quick);
+  }
+
+  async #writeTemporary(waiting: Waiting, alone: boolean): Promise<Written | undefined> {
     const temporary = join(this.directory, `.stasis-${randomInt(2 ** 47)}`);
     let fd: number | undefined;
     try {
       const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
       fd = openSync(temporary, flags, privateFile);
       writeAll(fd, waiting.bytes);
-      const syncing = sync(fd);
+      const syncing = this.#sync(fd, alone);
       // While the disk works: what the file is now, should it have to be put back.
       const before = openBefore(join(this.directory, waiting.key));
       await syncing;
@@ -271,14 +318,23 @@ export class FileStore implements Store {
 
   #checkRoom(batch: readonly Waiting[]): void {
     if (this.#options.minimumFree === 0) return;
-    const { bavail, bsize } = statfsSync(this.directory);
     const wanted = batch.reduce((sum, each) => sum + each.bytes.length, 0);
-    if (bavail * bsize - wanted >= this.#options.minimumFree) return;
+    const now = performance.now();
+    const { minimumFree } = this.#options;
+    // Others fill the disk as well, but not that much in so short a time; where they do, the write itself fails.
+    if (now - this.#room.seen < roomFor && this.#room.free - wanted >= minimumFree + roomAssumed) {
+      this.#room.free -= wanted;
+      return;
+    }
+    const { bavail, bsize } = statfsSync(this.directory);
+    const free = bavail * bsize;
+    this.#room = { seen: now, free: free - wanted };
+    if (free - wanted >= minimumFree) return;
     throw new CodedError(
       'resource-exhausted',
-      `writing to ${this.directory}: ${bavail * bsize} bytes are free, ${wanted} are to be written and ` +
-        `${this.#options.minimumFree} have to stay free`,
-      { data: { path: this.directory, free: bavail * bsize, wanted } },
+      `writing to ${this.directory}: ${free} bytes are free, ${wanted} are to be written and ` +
+        `${minimumFree} have to stay free`,
+      { data: { path: this.directory, free, wanted } },
     );
   }
 }
@@ -333,6 +389,9 @@ function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
+/** Largest state, in bytes, that is read before it is replaced. */
+const inMemory = 1 << 18;
+
 /** What a file was, so that it can be put back. */
 interface Before {
   read(): Uint8Array;
@@ -351,11 +410,13 @@ function openBefore(path: string): Before | undefined {
     return undefined;
   }
   const stat = fstatSync(fd);
-  if (stat.isFile() && stat.size > 1 << 18)
+  if (stat.isFile() && stat.size > inMemory)
     return { read: () => readFileSync(fd), close: () => closeSync(fd) };
   try {
-    const bytes = stat.isFile() ? readFileSync(fd) : undefined;
-    return bytes && { read: () => bytes, close() {} };
+    if (!stat.isFile()) return undefined;
+    const bytes = Buffer.allocUnsafeSlow(stat.size);
+    const length = readSync(fd, bytes, 0, stat.size, 0);
+    return { read: () => bytes.subarray(0, length), close() {} };
   } finally {
     closeSync(fd);
   }
