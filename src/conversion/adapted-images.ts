@@ -30,33 +30,51 @@ export function externalMountsIn(bytes: Uint8Array, name: string): ExternalMount
 const emptyFolder = '/.empty-directory';
 
 /** Where each engine lets crun keep its state. stasis gives the name itself when it restores. */
-const crunState: Readonly<Record<Exclude<Target, 'stasis'>, string>> = {
+const crunState: Readonly<Record<Target, string | undefined>> = {
   containerd: '/run/containerd/runc/k8s.io',
   'cri-o': '/run/crun',
   podman: '/run/crun',
+  stasis: undefined,
 };
 
+/** A file is hidden under this device; runc calls all of them by its path, crun each by where it is. */
+const nullDevice = '/dev/null';
+
+export interface HiddenNames {
+  target: Target;
+  /** The programs that made the images and that are going to restore them. */
+  from: Program | undefined;
+  to: Program | undefined;
+}
+
 /**
- * A mount table in which crun's empty folder has the name that it has at the target.
+ * A mount table in which what was hidden from the container has the names by which the target finds it.
  * @returns undefined where it stays as it is.
  */
-export function renameEmptyFolder(
-  bytes: Uint8Array,
-  name: string,
-  target: Target,
-  program: Program | undefined,
-): Uint8Array | undefined {
-  if (target === 'stasis' || program !== 'crun') return undefined;
+export function renameHidden(bytes: Uint8Array, name: string, names: HiddenNames): Uint8Array | undefined {
   const image = decodeImage(bytes, name.slice(memberFolders.images.length));
-  const wanted = crunState[target] + emptyFolder;
   let changed = false;
   const entries = image.entries.map((entry): ImageEntry => {
     const message = entry.message as MntEntry;
-    if (!message.ext_key?.endsWith(emptyFolder) || message.ext_key === wanted) return entry;
+    const key = message.ext_key === undefined ? undefined : hiddenName(message, message.ext_key, names);
+    if (key === undefined || key === message.ext_key) return entry;
     changed = true;
-    return { ...entry, type: MntEntry, message: { ...message, ext_key: wanted } };
+    return { ...entry, type: MntEntry, message: { ...message, ext_key: key } };
   });
   return changed ? encodeImage({ ...image, entries }) : undefined;
+}
+
+function hiddenName({ mountpoint, root }: MntEntry, key: string, { target, from, to }: HiddenNames): string {
+  const state = crunState[target];
+  if (key.endsWith(emptyFolder)) return to === 'crun' && state !== undefined ? state + emptyFolder : key;
+  if (root !== '/null' || from === to) return key;
+  if (to === 'crun' && key === nullDevice) return mountpoint;
+  return to === 'runc' && key === mountpoint ? nullDevice : key;
+}
+
+/** Folders that crun hid; runc has nothing that it could put there in a restore. */
+export function foldersHiddenByCrun(external: readonly ExternalMount[]): string[] {
+  return external.filter(({ key }) => key.endsWith(emptyFolder)).map(({ mountpoint }) => mountpoint);
 }
 
 /**

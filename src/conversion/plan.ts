@@ -5,13 +5,14 @@ import { containerLogNames, memberFolders, memberNames } from '../checkpoint/lay
 import {
   externalMountsIn,
   filesImage,
+  foldersHiddenByCrun,
   forgetRootMode,
   isMountImage,
-  renameEmptyFolder,
+  renameHidden,
 } from './adapted-images.ts';
-import { targetConfig } from './config-dump.ts';
+import { programFor, targetConfig } from './config-dump.ts';
 import { type ConversionNote, type ConversionOptions, engineNames, type Target } from './conversion.ts';
-import { bindMountsOf, hiddenPaths } from './mounts.ts';
+import { bindMountsOf, type ExternalMount, hiddenPaths } from './mounts.ts';
 import { type ConversionSource, namespaceUse, type ReadSmall } from './source.ts';
 import { targetSpec } from './spec-dump.ts';
 import { targetStatus } from './status-dump.ts';
@@ -154,26 +155,39 @@ function adaptedImages(
 ): Map<string, Uint8Array> {
   const images = [...original].filter(([name]) => name === filesImage || isMountImage(name));
   const changed = new Map(images.filter(([name]) => before.includes(name)));
-  const program = options.program ?? source.program;
   for (const [name, bytes] of images) {
     const forgetful = name === filesImage && options.target !== 'stasis' ? forgetRootMode(bytes) : undefined;
     if (forgetful) changed.set(name, forgetful);
     if (!isMountImage(name)) continue;
-    notes.push(...hiddenPaths(source, externalMountsIn(bytes, name), options.target));
-    const renamed = renameEmptyFolder(bytes, name, options.target, source.program);
+    const external = externalMountsIn(bytes, name);
+    notes.push(...hiddenPaths(source, external, options.target), ...programNotes(source, options, external));
+    const names = { target: options.target, from: source.program, to: programFor(source, options) };
+    const renamed = renameHidden(bytes, name, names);
     if (renamed) changed.set(name, renamed);
   }
-  if (source.program === undefined) {
-    const detail = 'the archive does not tell which program made it; the same one has to restore it';
-    notes.push({ kind: 'needed', about: 'runtime', detail });
-  } else if (program !== source.program) {
-    const detail = `made with ${source.program}; ${program} knows what it hides in a container by other names`;
-    notes.push({ kind: 'changed', about: 'runtime', detail });
-  } else if (options.target !== 'stasis') {
-    const detail = `${program}: it made the images, and names what it hides in a container its own way`;
-    notes.push({ kind: 'needed', about: 'runtime', detail });
-  }
   return changed;
+}
+
+/** Which program has to restore, and whether it can. */
+function programNotes(
+  source: ConversionSource,
+  options: ConversionOptions,
+  external: readonly ExternalMount[],
+): ConversionNote[] {
+  const about = 'runtime';
+  const program = programFor(source, options);
+  if (program === undefined) {
+    const detail = 'the archive does not tell whether crun or runc made it; the same one has to restore it';
+    return [{ kind: 'needed', about, detail }];
+  }
+  const folders = source.program === 'crun' && program === 'runc' ? foldersHiddenByCrun(external) : [];
+  if (folders.length > 0) {
+    const detail = `runc cannot restore it: crun hid ${folders.join(', ')} in a way that runc does not know`;
+    return [{ kind: 'lost', about, detail }];
+  }
+  if (options.target === 'stasis' && program === source.program) return [];
+  const detail = `${program}; hidden paths have the names that it gives them`;
+  return [{ kind: 'needed', about, detail }];
 }
 
 /** Members that stay in the archive, where the target does not look for them. */

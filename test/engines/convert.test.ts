@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { convertArchive } from '../../src/localfs/convert-archive.ts';
-import { folderFor, needsRuntime } from '../runtime.ts';
+import { folderFor, needsRuntime, project } from '../runtime.ts';
 import { must } from './program.ts';
 import { openStations, type Station } from './travel.ts';
 
@@ -41,6 +41,45 @@ test(
     for (const row of rows) t.diagnostic(row.join('  '));
   },
 );
+
+test(
+  'convertArchive + what runc had hidden is found by crun, what crun had hidden is not by runc',
+  needsRuntime,
+  async (t) => {
+    const { stations } = await openStations(t);
+    const folder = folderFor(t, 'converted');
+    const [podman, containerd] = stations;
+    assert.ok(podman && containerd);
+    const hidden = await podman.capture('runc');
+    const output = join(folder, 'crun.tar');
+    await convertArchive(hidden.archive, output, { target: 'containerd', program: 'crun' });
+    assert.ok((await containerd.restore(output, '', 'crun')) >= hidden.count);
+
+    const other = await podman.capture('crun');
+    const wish = { target: 'containerd', program: 'runc' } as const;
+    const { notes } = await convertArchive(other.archive, output, wish);
+    const lost = notes.find(({ kind, about }) => kind === 'lost' && about === 'runtime');
+    assert.match(lost?.detail ?? '', /runc cannot restore it: crun hid .*\/sys\/firmware/);
+    await assert.rejects(containerd.restore(output, '', 'runc'));
+  },
+);
+
+test('convertArchive + what CRI-O had captured goes on at every engine', needsRuntime, async (t) => {
+  const { stations } = await openStations(t, 'busybox');
+  const folder = folderFor(t, 'converted');
+  const archive = join(project, 'fixtures/archives/crio-1.37-runc.tar');
+  const findImageId = (name: string) => must('podman', ['image', 'inspect', '--format={{.Id}}', name]);
+  for (const to of stations) {
+    await t.test(to.name, async () => {
+      const name = `arrived-${process.pid}`;
+      const output = join(folder, `${to.name}.tar`);
+      const image = to.image;
+      await convertArchive(archive, output, { target: to.name, name, image, findImageId });
+      // It had said 15 in its log when it was captured.
+      assert.ok((await to.restore(output, name, 'runc')) >= 15);
+    });
+  }
+});
 
 function rowLength(stations: readonly Station[], to: Station): number {
   return stations.indexOf(to) + 2;

@@ -23,28 +23,36 @@ export interface Captured {
 
 export interface Station {
   name: 'podman' | 'containerd' | 'stasis';
+  /** The image that it has. */
+  image: string;
   /** Runs the counter and captures it; nothing of it remains but the archive. */
   capture(program: Program): Promise<Captured>;
   /** Continues from the archive. @returns a number that it says after the restore, which it has gone on from */
   restore(archive: string, name: string, program: Program): Promise<number>;
 }
 
-/** Starts all engines, each with the counter's image, and a registry that has it too. */
-export async function openStations(t: TestContext): Promise<{ image: string; stations: Station[] }> {
+/**
+ * Starts all engines, each with one image, and a registry that has it too.
+ * @param program what runs in the image; `busybox` counts in a shell, as in the archive that CRI-O made
+ */
+export async function openStations(
+  t: TestContext,
+  program: 'counter' | 'busybox' = 'counter',
+): Promise<{ image: string; stations: Station[] }> {
   const folder = folderFor(t, 'trip');
   const rootfs = join(folder, 'rootfs');
-  await makeRootfs(rootfs);
+  await makeRootfs(rootfs, program === 'counter' ? ['counter'] : []);
   const registry = await startRegistry();
   atEnd(t, () => registry.close());
   const image = `${registry.host}/counter:1`;
   const file = join(folder, 'image.tar');
-  await writeImage(file, rootfs, image, ['/bin/counter']);
+  await writeImage(file, rootfs, image, [program === 'counter' ? '/bin/counter' : '/bin/sh']);
   registry.serve(`${file}.layout`);
   const containerd = await startContainerd(join(folder, 'c'), rootfs);
   atEnd(t, () => containerd.stop());
   await containerd.images.pullImage({ image: { image } });
   const own = await builtin(t, folder, file);
-  const podman = await podmanStation(t, folder, image, file);
+  const podman = await podmanStation(t, folder, image, file, program === 'counter' ? '/count' : '/tmp/count');
   const stations = [
     podman,
     criStation('containerd', containerd.runtime, folder, image),
@@ -66,7 +74,13 @@ async function builtin(t: TestContext, folder: string, file: string): Promise<Cl
 }
 
 /** What is restored comes into another storage than what was captured: only the image is there. */
-async function podmanStation(t: TestContext, folder: string, image: string, file: string): Promise<Station> {
+async function podmanStation(
+  t: TestContext,
+  folder: string,
+  image: string,
+  file: string,
+  countFile: string,
+): Promise<Station> {
   const fresh = ['--root', join(folder, 'fresh'), '--runroot', join(folder, 'fresh-run')];
   await must('podman', ['load', '--quiet', '--input', file]);
   await must('podman', [...fresh, 'load', '--quiet', '--input', file]);
@@ -75,9 +89,10 @@ async function podmanStation(t: TestContext, folder: string, image: string, file
   atEnd(t, () => must('umount', ['-l', join(folder, 'fresh/overlay')]).catch(() => undefined));
   let made = 0;
   const countOf = async (flags: readonly string[], name: string): Promise<number> =>
-    Number(await must('podman', [...flags, 'exec', name, 'cat', '/count']));
+    Number(await must('podman', [...flags, 'exec', name, 'cat', countFile]));
   return {
     name: 'podman',
+    image,
     async capture(program) {
       const name = `leaving-${process.pid}-${++made}`;
       const flags = ['--runtime', program];
@@ -117,7 +132,7 @@ function criStation(
   const start = criStarter(name, runtime, place);
   const numbers = (log: string): number[] =>
     existsSync(log)
-      ? [...readFileSync(log, 'utf8').matchAll(/parent (\d+)$/gm)].map(([, number]) => Number(number))
+      ? [...readFileSync(log, 'utf8').matchAll(/(?:parent| F) (\d+)$/gm)].map(([, number]) => Number(number))
       : [];
   const remove = async (podSandboxId: string): Promise<void> => {
     await runtime.stopPodSandbox({ podSandboxId });
@@ -125,6 +140,7 @@ function criStation(
   };
   return {
     name,
+    image,
     async capture(program) {
       const { id, sandbox, log } = await start(program, image, undefined);
       await until('the counter to count', () => (numbers(log).at(-1) ?? 0) >= 5);
