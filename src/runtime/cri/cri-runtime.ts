@@ -9,7 +9,6 @@ import {
   type Transport,
   type UnaryResponse,
 } from '@connectrpc/connect';
-import { createGrpcTransport } from '@connectrpc/connect-node';
 import { grpcStatus } from '../../errors/code.ts';
 import { CodedError } from '../../errors/coded-error.ts';
 import {
@@ -18,15 +17,13 @@ import {
   ImageService,
   RuntimeService,
 } from '../../gen/cri/v1/api_pb.ts';
+import { openUnixSocket } from '../../grpc/socket-client.ts';
 import { explainWithLog } from './explain-failure.ts';
 import { type Ability, checkpointAbility, identify, type RuntimeFacts } from './handshake.ts';
 import { CheckpointNotes, cgroupOfContainer, letRun, type Resume, thawCgroup } from './let-run.ts';
 import { cutPod, type PodCutTools } from './pod-cut.ts';
 import type { Failure, RuntimeQuirks } from './quirks.ts';
-import { SocketSession } from './socket-session.ts';
 
-/** Largest answer that is taken, in bytes: the kubelet's own limit. */
-const largestAnswer = 16 << 20;
 /** Milliseconds between two attempts to reach a runtime that has gone. */
 const retryInterval = 250;
 /** How often a checkpoint is begun that the remains of another one stop. */
@@ -42,18 +39,12 @@ export interface CriSocket {
 
 /** @param path of the socket */
 export function openSocket(path: string, interceptors: Interceptor[] = []): CriSocket {
-  const sessionManager = new SocketSession(path);
-  const transport = createGrpcTransport({
-    baseUrl: sessionManager.authority,
-    sessionManager,
-    interceptors,
-    readMaxBytes: largestAnswer,
-  });
+  const { transport, close } = openUnixSocket(path, interceptors);
   return {
     transport,
     runtime: createClient(RuntimeService, transport),
     images: createClient(ImageService, transport),
-    close: () => sessionManager.close(),
+    close,
   };
 }
 

@@ -1,10 +1,10 @@
 import { type Client, Code, ConnectError } from '@connectrpc/connect';
 import { CodedError } from '../../errors/coded-error.ts';
 import type { RuntimeService } from '../../gen/cri/v1/api_pb.ts';
+import { whyNoAnswer } from '../../grpc/socket-session.ts';
 import { explainFailure } from './explain-failure.ts';
 import { quirksOf } from './known-runtimes.ts';
 import type { RuntimeQuirks } from './quirks.ts';
-import { whyNoAnswer } from './socket-session.ts';
 
 /** Who answers on a socket. */
 export interface RuntimeFacts {

@@ -2,10 +2,10 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError } from '../../errors/coded-error.ts';
 import { ContainerState } from '../../gen/cri/v1/api_pb.ts';
+import { whyNoAnswer } from '../../grpc/socket-session.ts';
 import type { ContainerOnNode, PodOnNode } from '../../kubeletstate/node-facts.ts';
 import { type CriSocket, openSocket } from './cri-runtime.ts';
 import { discoverEndpoint, parseEndpoint } from './endpoint.ts';
-import { whyNoAnswer } from './socket-session.ts';
 
 /** Milliseconds for an answer. */
 const patience = 10_000;

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { createClient } from '@connectrpc/connect';
 import { CodedError } from '../../errors/coded-error.ts';
 import { PodResourcesLister } from '../../gen/podresources/v1/api_pb.ts';
+import { whyNoAnswer } from '../../grpc/socket-session.ts';
 import type { ContainerResources } from '../../kubeletstate/node-facts.ts';
 import { openSocket } from './cri-runtime.ts';
-import { whyNoAnswer } from './socket-session.ts';
 
 /** Where a kubelet answers, below its root directory. */
 const socket = 'pod-resources/kubelet.sock';

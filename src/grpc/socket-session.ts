@@ -33,6 +33,11 @@ export class SocketSession implements SessionManager {
     this.#path = path;
   }
 
+  /** Makes the connection, if there is none. @throws ConnectError as `request` does */
+  async connect(): Promise<void> {
+    await this.#usable();
+  }
+
   /** @throws ConnectError `Unavailable` when nobody listens, or nobody who speaks gRPC; `Canceled` after `close` */
   async request(
     method: string,
