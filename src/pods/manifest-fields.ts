@@ -1,5 +1,5 @@
 import { fieldPaths } from './pod.ts';
-import { parseQuantity } from './quantity.ts';
+import { quantity, resources } from './resource-fields.ts';
 import {
   type Field,
   flag,
@@ -22,11 +22,6 @@ export const subdomain = matching(
 const uid = matching(/^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?$/, 128, 'a uid');
 const absolute = matching(/^\/(?!.*(^|\/)\.\.(\/|$))[^\0]*$/, 4096, 'an absolute path without ".."');
 const relative = matching(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]*$/, 4096, 'a relative path without ".."');
-const quantity: Field<string> = (value, path, reading) => {
-  const written = typeof value === 'number' ? String(value) : value;
-  if (typeof written === 'string' && parseQuantity(written) !== undefined) return written;
-  return reading.refuse(path, 'is not a quantity such as 250m or 64Mi');
-};
 const id = integer(0, 2 ** 31 - 1);
 const port = integer(1, 65535);
 const portName = matching(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 15, 'the name of a port');
@@ -77,8 +72,6 @@ const variable = object(
 );
 const handler = object({ exec }, ['exec']);
 
-const amounts = object({ cpu: quantity, memory: quantity });
-
 const containerFields = {
   name: label,
   image: text,
@@ -92,7 +85,7 @@ const containerFields = {
   volumeMounts: listOf(
     object({ name: label, mountPath: absolute, readOnly: flag, subPath: relative }, ['name', 'mountPath']),
   ),
-  resources: object({ limits: amounts, requests: amounts }),
+  resources,
   securityContext: object({
     runAsUser: id,
     runAsGroup: id,

@@ -128,6 +128,30 @@ const refused: readonly [what: string, from: string, to: string, message: RegExp
     'image: i, resources: {limits: {gpu: 1}}',
     /limits\.gpu is not supported/,
   ],
+  [
+    'half a device',
+    'image: i',
+    'image: i, resources: {limits: {x.io/gpu: 0.5}}',
+    /limits\.x\.io\/gpu must be an integer/,
+  ],
+  [
+    'a device without a limit',
+    'image: i',
+    'image: i, resources: {requests: {x.io/gpu: 1}}',
+    /requests\.x\.io\/gpu needs a limit/,
+  ],
+  [
+    'fewer devices set aside than allowed',
+    'image: i',
+    'image: i, resources: {limits: {x.io/gpu: 2}, requests: {x.io/gpu: 1}}',
+    /requests\.x\.io\/gpu must be equal to x\.io\/gpu limit of 2/,
+  ],
+  [
+    'a device under Kubernetes’ own name',
+    'image: i',
+    'image: i, resources: {limits: {kubernetes.io/gpu: 1}}',
+    /limits\.kubernetes\.io\/gpu is not supported/,
+  ],
   ['another kind', 'kind: Pod', 'kind: Deployment', /kind is "Deployment"/],
   ['a list', 'apiVersion: v1', '---\napiVersion: v1\n---\na: 1\n---\nx: 1', /documents, one pod is wanted/],
   ['a key twice', 'kind: Pod', 'kind: Pod\nkind: Pod', /Map keys must be unique/],
@@ -162,4 +186,13 @@ test('parseManifest stands against aliases that multiply', () => {
     .map((name, index) => `${name}: &${name} [${Array(10).fill(`*${'abcdefg'[index]}`).join(',')}]`)
     .join('\n')}`;
   assert.throws(() => parseManifest(bomb, origin));
+});
+
+test('parseManifest takes devices under the names of their resources', () => {
+  const asking = 'image: i, resources: {limits: {cpu: 1, x.io/gpu: 2}, requests: {x.io/gpu: "2"}}';
+  const { spec } = parseManifest(minimal.replace('image: i', asking), origin);
+  assert.deepEqual(spec.containers[0]?.resources, {
+    limits: { cpu: '1', 'x.io/gpu': '2' },
+    requests: { 'x.io/gpu': '2' },
+  });
 });
