@@ -4,6 +4,7 @@ import { CodedError } from '../errors/coded-error.ts';
 import { type CheckpointResponse, type CheckpointTarget, checkpointPath } from './kubelet-checkpoint.ts';
 import {
   type CheckpointSummary,
+  type DeviceSummary,
   type DrainResult,
   type ErrorBody,
   type List,
@@ -80,6 +81,10 @@ export class StasisClient {
 
   async deletePod(namespace: string, name: string, signal: AbortSignal): Promise<void> {
     await this.#call('DELETE', paths.pod(namespace, name), undefined, signal);
+  }
+
+  devices(signal: AbortSignal): Promise<List<DeviceSummary>> {
+    return this.#json('GET', paths.devices, undefined, signal);
   }
 
   checkpoints(signal: AbortSignal): Promise<List<CheckpointSummary>> {

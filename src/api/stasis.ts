@@ -11,6 +11,7 @@ export const paths = {
     `${apiRoot}/pods/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`,
   podCheckpoint: (namespace: string, name: string) =>
     `${apiRoot}/pods/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}/checkpoint`,
+  devices: `${apiRoot}/devices`,
   checkpoints: `${apiRoot}/checkpoints`,
   checkpoint: (name: string) => `${apiRoot}/checkpoints/${encodeURIComponent(name)}`,
   archive: (name: string) => `${apiRoot}/checkpoints/${encodeURIComponent(name)}/archive`,
@@ -118,6 +119,22 @@ export interface RestoreResult {
   apiVersion: 'stasis/v1';
   kind: 'RestoreResult';
   pod: PodSummary;
+}
+
+/** A device that a plugin brings, and who has it; nobody where there is no container. */
+export interface DeviceSummary {
+  /** As `vendor.com/gpu`. */
+  resource: string;
+  id: string;
+  /** Unknown where its plugin has not come back. */
+  health: 'Healthy' | 'Unhealthy' | 'Unknown';
+  /** That it is near to; none where its plugin does not say. */
+  numaNodes: number[];
+  /** Absent where the node does not know the pod any more. */
+  namespace?: string;
+  pod?: string;
+  podUid?: string;
+  container?: string;
 }
 
 export interface CheckpointSummary {

@@ -43,6 +43,7 @@ const prefixes: readonly (readonly [prefix: string, subresources: readonly strin
   ['/openapi.json', ['healthz', 'proxy']],
   [`${apiRoot}/node`, ['healthz', 'proxy']],
   [`${apiRoot}/pods`, ['pods', 'proxy']],
+  [`${apiRoot}/devices`, ['pods', 'proxy']],
   [`${apiRoot}/checkpoints`, ['checkpoint']],
   [`${apiRoot}/restore`, ['restore']],
   [`${apiRoot}/drain`, ['drain']],

@@ -9,6 +9,7 @@ export const commands: CommandTable = {
   convert: async () => (await import('./commands/convert.ts')).convert,
   coredump: async () => (await import('./commands/coredump.ts')).coredump,
   crit: async () => (await import('./commands/crit.ts')).crit,
+  deviceplugin: async () => (await import('./commands/deviceplugin.ts')).deviceplugin,
   diff: async () => (await import('./commands/diff.ts')).diff,
   drain: async () => (await import('./commands/drain.ts')).drain,
   edit: async () => (await import('./commands/edit.ts')).edit,

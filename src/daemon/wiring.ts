@@ -9,6 +9,7 @@ import { type Authorizer, alwaysAllow, localPolicy, parsePolicy } from '../auth/
 import { subjectAccessReviews } from '../auth/subject-access-review.ts';
 import { parseTokenFile, staticTokens, tokenFileLimit } from '../auth/token-file.ts';
 import { tokenReviews } from '../auth/token-review.ts';
+import { noCpuAndMemory } from '../devicemanager/pod-resources.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 import { ImageService, RuntimeService } from '../gen/cri/v1/api_pb.ts';
 import { kubeconfigSend, readKubeconfig } from '../kube/kubeconfig.ts';
@@ -37,6 +38,7 @@ import { RequestLimits } from '../server/limits.ts';
 import { ServerMetrics } from '../server/server-metrics.ts';
 import { addStasisRoutes } from '../server/stasis-routes.ts';
 import { localAccess } from './local-access.ts';
+import { openNodeDevices } from './node-devices.ts';
 import { openNodeRuntime } from './node-runtime.ts';
 import { hostAddress, type ProbeWiring, probes, tmpfsVolumes } from './pod-wiring.ts';
 import type { Settings } from './settings.ts';
@@ -152,7 +154,8 @@ async function startNode(
   const directory = new CheckpointsDirectory(join(rootDirectory, 'checkpoints'));
   const directories = new PodDirectories(rootDirectory, settings.podLogs, tmpfsVolumes);
   const store = new PodFiles(join(ours, 'pods'), (message) => log('error', message));
-  const resources: NodeResources[] = [];
+  const devices = await openNodeDevices(rootDirectory, log);
+  const resources: NodeResources[] = [devices.resources];
   const hostIP = hostAddress();
   const ask = probes({
     runtime,
@@ -201,9 +204,11 @@ async function startNode(
       podCheckpoints,
       restores,
       containerRestores,
+      devices: () => devices.list(pods),
     },
     stopping,
   );
+  await devices.start(pods, noCpuAndMemory);
   const restore = await restores.plan(stopping);
   let working: Promise<unknown> = Promise.resolve();
   return {
@@ -215,6 +220,7 @@ async function startNode(
     },
     async close() {
       await pods.close();
+      await devices.close();
       await working.catch(() => undefined);
     },
   };

@@ -1,5 +1,6 @@
 import type {
   CheckpointSummary,
+  DeviceSummary,
   NodeStatus,
   PodCheckpointResult,
   PodSummary,
@@ -11,6 +12,7 @@ import type { Checkpointer } from './checkpointer.ts';
 export interface NodeControl extends Checkpointer {
   status(signal: AbortSignal): Promise<NodeStatus>;
   pods(signal: AbortSignal): Promise<PodSummary[]>;
+  devices(signal: AbortSignal): Promise<DeviceSummary[]>;
   /** @throws CodedError `not-found`; `failed-precondition` for a pod that a manifest describes */
   deletePod(namespace: string, name: string, signal: AbortSignal): Promise<void>;
   /** @param timeout seconds; 0 for the default */

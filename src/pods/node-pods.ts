@@ -4,7 +4,7 @@ import { Admissions, RejectedError } from './admissions.ts';
 import { type ConfigObject, configurationOf } from './configuration.ts';
 import { InTurn } from './in-turn.ts';
 import { contentHash } from './manifest.ts';
-import { type HasStarted, hasFinished, nextStep } from './next-step.ts';
+import { containersIn, type HasStarted, hasFinished, nextStep } from './next-step.ts';
 import type { NodeResources } from './node-resources.ts';
 import { pause } from './pause.ts';
 import { type Container, gracePeriod, lastingContainers, type Pod, podName } from './pod.ts';
@@ -156,13 +156,13 @@ export class NodePods {
       const actual = await actualPod(this.#options.runtime, undefined, signal);
       const alive = this.records().filter((record) => !hasFinished(record.pod, ofPod(actual, uidOf(record))));
       const mine = ofPod(actual, uid);
-      const running = mine.containers.filter(({ state }) => state === 'running');
+      const living = mine.sandboxes.find(({ ready }) => ready);
+      const running = living ? containersIn(mine, living) : [];
       const facts = {
         alive: new Set([uid, ...alive.map(uidOf)]),
         running: new Set(running.map(({ name }) => name)),
       };
-      const lives = mine.sandboxes.some(({ ready }) => ready);
-      await this.#admissions.admit(pod, facts, lives, signal);
+      await this.#admissions.admit(pod, facts, living !== undefined, signal);
     });
   }
 

@@ -5,7 +5,10 @@ import type { Container, Pod } from './pod.ts';
 export interface AdmissionFacts {
   /** Uids of every pod of this node that has not ended, this one included: what others hold may be taken back. */
   alive: ReadonlySet<string>;
-  /** Names of containers of this pod that run already, after a restart of ours say: nothing changes for them. */
+  /**
+   * Names of containers of this pod that were made already in a sandbox that lives, as after a restart of ours:
+   * they have what they need, and nothing changes for them.
+   */
   running: ReadonlySet<string>;
 }
 

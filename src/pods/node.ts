@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import type { CheckpointTarget } from '../api/kubelet-checkpoint.ts';
 import type {
   CheckpointSummary,
+  DeviceSummary,
   NodeStatus,
   PodCheckpointResult,
   PodSummary,
@@ -32,6 +33,7 @@ export interface NodeOptions {
   podCheckpoints: PodCheckpoints;
   restores: PodRestores;
   containerRestores: ContainerRestores;
+  devices: () => DeviceSummary[];
 }
 
 /** This node, as its API shows it. */
@@ -72,6 +74,10 @@ export class Node implements NodeControl {
 
   pods(signal: AbortSignal): Promise<PodSummary[]> {
     return this.#options.pods.summaries(signal);
+  }
+
+  async devices(): Promise<DeviceSummary[]> {
+    return this.#options.devices();
   }
 
   async deletePod(namespace: string, name: string): Promise<void> {

@@ -4,6 +4,7 @@ import { jsonType } from '../api/kubelet-checkpoint.ts';
 import {
   apiRoot,
   type CheckpointSummary,
+  type DeviceSummary,
   type DrainResult,
   type List,
   type PodSummary,
@@ -25,6 +26,10 @@ export function addStasisRoutes(app: StasisApp, node: NodeControl): void {
   app.get(`${apiRoot}/pods`, async (context) => {
     const items = await node.pods(signalOf(context));
     return json({ apiVersion: version, kind: 'PodList', items } satisfies List<PodSummary>);
+  });
+  app.get(`${apiRoot}/devices`, async (context) => {
+    const items = await node.devices(signalOf(context));
+    return json({ apiVersion: version, kind: 'DeviceList', items } satisfies List<DeviceSummary>);
   });
   app.delete(`${apiRoot}/pods/:namespace/:name`, async (context) => {
     await node.deletePod(context.req.param('namespace'), context.req.param('name'), signalOf(context));

@@ -1,16 +1,16 @@
-import type { CheckpointSummary, PodSummary } from '../../api/stasis.ts';
+import type { CheckpointSummary, DeviceSummary, PodSummary } from '../../api/stasis.ts';
 import { defineCommand, UsageError } from '../command.ts';
 import { daemonClient, daemonFlags } from '../daemon-client.ts';
 import { columns } from '../output/columns.ts';
 import { printable } from '../output/escape.ts';
 
-const kinds = ['pods', 'containers', 'checkpoints'] as const;
+const kinds = ['pods', 'containers', 'devices', 'checkpoints'] as const;
 
 export const get = defineCommand({
   name: 'get',
-  operands: 'pods|containers|checkpoints',
+  operands: 'pods|containers|devices|checkpoints',
   short: 'List what the node has',
-  examples: ['get pods', 'get containers -o wide', 'get checkpoints -o json'],
+  examples: ['get pods', 'get containers -o wide', 'get devices', 'get checkpoints -o json'],
   flags: {
     ...daemonFlags,
     output: { kind: 'enum', short: 'o', values: ['table', 'wide', 'json'], usage: 'how to print it' },
@@ -25,7 +25,11 @@ export const get = defineCommand({
     const client = await daemonClient(flags);
     const wide = flags.output === 'wide';
     const list =
-      kind === 'checkpoints' ? await client.checkpoints(console.signal) : await client.pods(console.signal);
+      kind === 'checkpoints'
+        ? await client.checkpoints(console.signal)
+        : kind === 'devices'
+          ? await client.devices(console.signal)
+          : await client.pods(console.signal);
     if (flags.output === 'json') {
       console.out.write(`${JSON.stringify(list, null, 2)}\n`);
       return;
@@ -33,9 +37,11 @@ export const get = defineCommand({
     const rows =
       kind === 'checkpoints'
         ? checkpointRows(list.items as CheckpointSummary[], wide)
-        : kind === 'pods'
-          ? podRows(list.items as PodSummary[], wide)
-          : containerRows(list.items as PodSummary[], wide);
+        : kind === 'devices'
+          ? deviceRows(list.items as DeviceSummary[], wide)
+          : kind === 'pods'
+            ? podRows(list.items as PodSummary[], wide)
+            : containerRows(list.items as PodSummary[], wide);
     console.out.write(columns(flags['no-headers'] ? rows.slice(1) : rows));
   },
 });
@@ -79,6 +85,24 @@ function containerRows(pods: readonly PodSummary[], wide: boolean): string[][] {
       ...(wide ? [item.image, item.id.slice(0, 13)] : []),
     ]),
   );
+  return [heading, ...rows];
+}
+
+function deviceRows(devices: readonly DeviceSummary[], wide: boolean): string[][] {
+  const heading = ['RESOURCE', 'DEVICE', 'HEALTH', 'NUMA', 'POD', 'CONTAINER', ...(wide ? ['UID'] : [])];
+  const rows = devices.map((item) => [
+    item.resource,
+    item.id,
+    item.health,
+    item.numaNodes.join(',') || '-',
+    item.pod === undefined
+      ? item.podUid === undefined
+        ? '-'
+        : '<unknown>'
+      : `${item.namespace}/${item.pod}`,
+    item.container ?? '-',
+    ...(wide ? [item.podUid ?? '-'] : []),
+  ]);
   return [heading, ...rows];
 }
 
