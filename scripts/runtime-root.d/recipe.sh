@@ -10,6 +10,8 @@ packages=(
   containerd containernetworking-plugins conmon podman golang-github-containers-common checkpointctl
   # the oracles of the image formats and of core files
   python3-minimal python3-pycriu gdb
+  # another implementation of gRPC, for device plugins that are not ours
+  python3-grpcio python3-protobuf
   # what runs inside containers, and what compiles small test programs
   busybox-static redis-server redis-tools gcc libc6-dev
   # what tests and scripts call

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { before, type TestContext, test } from 'node:test';
+import type { DeviceSummary } from '../../src/api/stasis.ts';
+import { podResources } from '../../src/runtime/cri/pod-resources.ts';
+import { makeRootfs } from '../engines/image.ts';
+import { folderFor, needsRuntime, project, startFor, until } from '../runtime.ts';
+import { signal, TestNode } from './node.ts';
+
+const rootfs = join(mkdtempSync(join(tmpdir(), 'stasis-image-')), 'rootfs');
+before(async () => {
+  if (!needsRuntime.skip) await makeRootfs(rootfs, []);
+});
+
+/** Device files that every machine here has. */
+const paths = ['/dev/fuse', '/dev/net/tun'];
+const resource = 'example.com/device';
+
+/** A pod that tells what device it has, at each run of its container. */
+const pod = (name: string, wanted: number, variable = 'EXAMPLE_COM_DEVICE', of = resource) => `
+apiVersion: v1
+kind: Pod
+metadata: {name: ${name}}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: c
+    image: rootdir:${rootfs}
+    command: [/bin/sh, -c, 'echo $${variable}; for d in $(echo $${variable} | tr , " "); do stat -c "%F %t:%T" $d; done; while :; do sleep 0.1; done']
+    resources: {limits: {${of}: ${wanted}}}
+`;
+
+function examplePlugin(t: TestContext, node: TestNode) {
+  const directory = join(node.root, 'device-plugins');
+  const plugin = join(project, 'examples/device-plugin/plugin.ts');
+  const args = [plugin, '--resource', resource, '--directory', directory, ...paths];
+  const child = startFor(t, process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let out = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+  });
+  return { child, registrations: () => out.split('\n').length - 1 };
+}
+
+async function devices(node: TestNode): Promise<DeviceSummary[]> {
+  return (await node.client().devices(signal())).items;
+}
+
+/** `character special file 10:229`, as `stat` in a container says it of a file of the host. */
+function described(path: string): string {
+  const rdev = BigInt(statSync(path).rdev);
+  const major = (rdev >> 8n) & 0xfffn;
+  const minor = (rdev & 0xffn) | ((rdev >> 12n) & ~0xffn & 0xffff_ffffn);
+  return `character special file ${major.toString(16)}:${minor.toString(16)}`;
+}
+
+test(
+  'a container has the device of a real plugin, also after its daemon was killed and the plugin came back',
+  needsRuntime,
+  async (t) => {
+    const node = new TestNode(t);
+    node.manifest('a', pod('a', 1));
+    await node.start();
+    await until('the pod waits for its device', async () => (await node.pod('a'))?.message !== '');
+    assert.equal(
+      (await node.pod('a'))?.message,
+      `UnexpectedAdmissionError: Allocate failed due to cannot allocate unregistered device ${resource}, which is unexpected`,
+    );
+    const plugin = examplePlugin(t, node);
+    const first = await node.running('a', 'c');
+    assert.deepEqual(
+      await until('it tells', () => {
+        const lines = node.output('a', 'c');
+        return lines.length === 2 ? lines : undefined;
+      }),
+      ['/dev/fuse', described('/dev/fuse')],
+    );
+    const [fuse, tun] = await devices(node);
+    assert.equal(fuse?.pod, 'a');
+    assert.deepEqual([fuse?.id, tun?.id, tun?.pod], ['fuse', 'net-tun', undefined]);
+
+    const registrations = plugin.registrations();
+    await node.stop('SIGKILL');
+    await node.start();
+    assert.equal((await node.running('a', 'c')).id, first.id, 'nothing is started twice');
+    await until('the plugin has come back', () => plugin.registrations() > registrations);
+    // Another pod gets the other device, a third one none.
+    node.manifest('b', pod('b', 1));
+    await node.running('b', 'c');
+    node.manifest('c', pod('c', 1));
+    const third = await until('the third is refused', async () => {
+      const found = await node.pod('c');
+      return found?.message ? found : undefined;
+    });
+    assert.equal(
+      third.message,
+      `UnexpectedAdmissionError: Allocate failed due to requested number of devices unavailable for ${resource}. ` +
+        'Requested: 1, Available: 0, which is unexpected',
+    );
+    assert.deepEqual(
+      (await devices(node)).map(({ id, pod: owner }) => [id, owner]),
+      [
+        ['fuse', 'a'],
+        ['net-tun', 'b'],
+      ],
+    );
+    const { stdout } = await node.stasis('get', 'devices');
+    assert.match(stdout, /^RESOURCE .*\nexample.com\/device +fuse +Healthy +- +default\/a +c\n/);
+    assert.deepEqual(
+      (await podResources(node.root)).get('default/b/c')?.devices,
+      new Map([[resource, ['net-tun']]]),
+    );
+    // What one pod leaves, the one that waits gets.
+    rmSync(join(node.manifests, 'a.yaml'));
+    await node.running('c', 'c');
+    assert.deepEqual(
+      (await devices(node)).map(({ id, pod: owner }) => [id, owner]),
+      [
+        ['fuse', 'c'],
+        ['net-tun', 'b'],
+      ],
+    );
+  },
+);
+
+test(
+  'a container that is started again has the same device while its plugin is gone',
+  needsRuntime,
+  async (t) => {
+    const node = new TestNode(t);
+    node.manifest('a', pod('a', 1).replace('while :; do sleep 0.1; done', 'sleep 0.3'));
+    await node.start();
+    const plugin = examplePlugin(t, node);
+    await until('it ran', () => node.output('a', 'c').length >= 2);
+    plugin.child.kill('SIGKILL');
+    await node.stop('SIGKILL');
+    await node.start();
+    await until('it runs again', () => node.output('a', 'c').length >= 4);
+    assert.deepEqual(new Set(node.output('a', 'c')), new Set(['/dev/fuse', described('/dev/fuse')]));
+  },
+);
+
+test('a plugin in Python, over another implementation of gRPC, gives its device', needsRuntime, async (t) => {
+  const node = new TestNode(t);
+  await node.start();
+  const folder = folderFor(t);
+  const descriptors = join(folder, 'descriptors.binpb');
+  const built = spawnSync(
+    join(project, 'node_modules/.bin/buf'),
+    ['build', join(project, 'proto'), '--path', join(project, 'proto/deviceplugin'), '-o', descriptors],
+    { encoding: 'utf8' },
+  );
+  assert.equal(built.status, 0, built.stderr);
+  const program = join(project, 'test/devices/plugin.py');
+  const directory = join(node.root, 'device-plugins');
+  const name = 'example.org/python';
+  const child = startFor(t, 'python3', [program, descriptors, directory, name, ...paths], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let out = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+  });
+  await until('it has registered', () => out.includes('registered\n'));
+  assert.equal(
+    out.split('\n')[0],
+    'refused UNKNOWN requested API version "v1alpha" is not supported by kubelet. Supported version is ["v1beta1"]',
+  );
+  node.manifest('p', pod('p', 1, 'PYTHON_DEVICES', name));
+  await node.running('p', 'c');
+  // The last of its list is what it prefers.
+  await until('it tells', () => node.output('p', 'c').length === 2);
+  assert.deepEqual(node.output('p', 'c'), ['/dev/tun', described('/dev/net/tun')]);
+  assert.match(out, /prestart net-tun\n/);
+});
