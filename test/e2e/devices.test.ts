@@ -110,7 +110,7 @@ test(
     const { stdout } = await node.stasis('get', 'devices');
     assert.match(stdout, /^RESOURCE .*\nexample.com\/device +fuse +Healthy +- +default\/a +c\n/);
     assert.deepEqual(
-      (await podResources(node.root)).get('default/b/c')?.devices,
+      (await podResources(node.root))?.get('default/b/c')?.devices,
       new Map([[resource, ['net-tun']]]),
     );
     // What one pod leaves, the one that waits gets.

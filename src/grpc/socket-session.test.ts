@@ -4,10 +4,10 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ConnectError } from '@connectrpc/connect';
-import { atEnd, folderFor, until } from '../../../test/runtime.ts';
-import { isCoded } from '../../errors/coded-error.ts';
-import { openSocket } from './cri-runtime.ts';
-import { nodePods } from './node-pods.ts';
+import { atEnd, folderFor, until } from '../../test/runtime.ts';
+import { isCoded } from '../errors/coded-error.ts';
+import { openSocket } from '../runtime/cri/cri-runtime.ts';
+import { nodePods } from '../runtime/cri/node-pods.ts';
 
 /** An empty SETTINGS frame. */
 const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
