@@ -64,9 +64,12 @@ test(
     const node = new TestNode(t);
     node.manifest('a', pod('a', 1));
     await node.start();
-    await until('the pod waits for its device', async () => (await node.pod('a'))?.message !== '');
+    const waiting = await until(
+      'the pod waits for its device',
+      async () => (await node.pod('a'))?.message || undefined,
+    );
     assert.equal(
-      (await node.pod('a'))?.message,
+      waiting,
       `UnexpectedAdmissionError: Allocate failed due to cannot allocate unregistered device ${resource}, which is unexpected`,
     );
     const plugin = examplePlugin(t, node);
