@@ -45,7 +45,7 @@ export function reportTable(reports: readonly StateReport[]): string {
   const details = reports.flatMap((report) => {
     const lines = report.findings.filter(isOfFile).map((finding) => {
       const hint = finding.hint ? ` (${finding.hint})` : '';
-      return `  ${finding.severity}: ${printable(finding.message + hint)}`;
+      return `  ${finding.severity} [${finding.code}]: ${printable(finding.message + hint)}`;
     });
     if (report.kubelet !== 'starts' && report.kubelet !== unknown)
       lines.unshift(`  the kubelet will print: ${printable(report.kubelet)}`);
