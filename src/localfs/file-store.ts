@@ -28,9 +28,8 @@ import { CodedError } from '../errors/coded-error.ts';
 import { isTemporaryName, privateFile } from './atomic-file.ts';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 import { keepGeneration } from './generations.ts';
-import { asGoError } from './go-error.ts';
 import { makeDirectoriesSync } from './make-directories.ts';
-import { systemErrorCode } from './system-error.ts';
+import { asGoError, systemErrorCode } from './system-error.ts';
 
 export interface FileStoreOptions {
   /** How many earlier states of each file to keep; 0 by default. See `listGenerations`. */

@@ -3,7 +3,7 @@ import { lstat, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { CodedError } from '../errors/coded-error.ts';
 import { kindByPath, knownFiles, knownFolders } from '../kubeletstate/known-files.ts';
-import { asGoError } from './go-error.ts';
+import { asGoError } from './system-error.ts';
 
 /** A state file as it is on disk. */
 export interface StateFile {
