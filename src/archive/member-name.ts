@@ -1,40 +1,4 @@
-import { strictTextOf, utf8 } from '../bytes/text.ts';
-
-/**
- * The name in `bytes`. Tar names are bytes, not text: one that is not UTF-8 keeps every byte of it that is not
- * ASCII as a lone surrogate U+DC80..U+DCFF, so that different names stay different and can be written again.
- */
-export function nameOfBytes(bytes: Uint8Array): string {
-  // Nearly every name is short and ASCII, and this is much faster for it than a decoder.
-  if (bytes.length <= 256 && isAscii(bytes)) {
-    return Reflect.apply(String.fromCharCode, undefined, bytes);
-  }
-  const text = strictTextOf(bytes);
-  if (text !== undefined) return text;
-  let out = '';
-  for (const byte of bytes) out += String.fromCharCode(byte < 0x80 ? byte : 0xdc00 + byte);
-  return out;
-}
-
-function isAscii(bytes: Uint8Array): boolean {
-  let all = 0;
-  for (let i = 0; i < bytes.length; i++) all |= bytes[i] ?? 0;
-  return all < 0x80;
-}
-
-/** The bytes of a name made by {@link nameOfBytes}. */
-export function bytesOfName(name: string): Uint8Array {
-  if (!hasRawBytes(name)) return utf8(name);
-  const out: number[] = [];
-  for (const character of name) {
-    const code = character.codePointAt(0) ?? 0;
-    if (code >= 0xdc80 && code <= 0xdcff) out.push(code - 0xdc00);
-    else out.push(...utf8(character));
-  }
-  return Uint8Array.from(out);
-}
-
-/** Whether the name holds bytes that are not UTF-8. */
+/** Whether the name, as `unixText` reads it, holds bytes that are not UTF-8. */
 export function hasRawBytes(name: string): boolean {
   for (const character of name) {
     const code = character.codePointAt(0) ?? 0;

@@ -1,6 +1,6 @@
 import { concat } from '../bytes/concat.ts';
 import { utf8 } from '../bytes/text.ts';
-import { bytesOfName, nameOfBytes } from './member-name.ts';
+import { unixBytes, unixText } from '../bytes/unix-text.ts';
 import { invalid } from './tar-header.ts';
 
 /** Keys of extended headers that this program understands. Everything else is kept only where it is an xattr. */
@@ -44,8 +44,8 @@ export function parsePax(bytes: Uint8Array, offset: number): PaxRecord[] {
     if (bytes[end - 1] !== newline || equal < 0 || equal >= end || equal === length.end) {
       throw invalid(offset + at, 'a malformed extended header record');
     }
-    const key = nameOfBytes(bytes.subarray(length.end, equal));
-    records.push([key, nameOfBytes(bytes.subarray(equal + 1, end - 1))]);
+    const key = unixText(bytes.subarray(length.end, equal));
+    records.push([key, unixText(bytes.subarray(equal + 1, end - 1))]);
     at = end;
   }
   return records;
@@ -69,7 +69,7 @@ function recordLength(bytes: Uint8Array, at: number, offset: number): { value: n
 export function encodePax(records: readonly PaxRecord[]): Uint8Array<ArrayBuffer> {
   return concat(
     records.map(([key, value]) => {
-      const body = concat([utf8(` ${key}=`), bytesOfName(value), utf8('\n')]);
+      const body = concat([utf8(` ${key}=`), unixBytes(value), utf8('\n')]);
       // The length counts its own digits.
       let length = body.length + 1;
       while (String(length).length + body.length !== length) length = String(length).length + body.length;

@@ -1,5 +1,5 @@
+import { unixText } from '../bytes/unix-text.ts';
 import { CodedError } from '../errors/coded-error.ts';
-import { nameOfBytes } from './member-name.ts';
 
 /** Everything in a tar is a multiple of this many bytes. */
 export const blockSize = 512;
@@ -95,7 +95,7 @@ export function fieldText(block: Uint8Array, name: FieldName): string {
   const [start, length] = field[name];
   let end = start;
   while (end < start + length && block[end] !== 0) end++;
-  return end === start ? '' : nameOfBytes(block.subarray(start, end));
+  return end === start ? '' : unixText(block.subarray(start, end));
 }
 
 /**

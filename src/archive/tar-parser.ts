@@ -1,5 +1,5 @@
+import { unixText } from '../bytes/unix-text.ts';
 import { type ArchiveLimits, checkLimit } from './limits.ts';
-import { nameOfBytes } from './member-name.ts';
 import { type PaxRecord, parsePax, parseWhole, pax } from './pax.ts';
 import { checkSparse, type SparseSegment } from './sparse.ts';
 import { leadingSparseMap, oldSparseMap, paxSparseMap } from './sparse-map.ts';
@@ -197,7 +197,7 @@ function applyDescription(
 ): void {
   if (flag === 'L' || flag === 'K') {
     const end = body.indexOf(0);
-    const name = nameOfBytes(end < 0 ? body : body.subarray(0, end));
+    const name = unixText(end < 0 ? body : body.subarray(0, end));
     checkLimit(limits, 'nameBytes', name.length, `the long name at offset ${at}`);
     if (flag === 'L') extended.name = name;
     else extended.linkName = name;

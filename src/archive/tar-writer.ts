@@ -1,7 +1,8 @@
 import { type ByteSource, readChunks } from '../bytes/byte-source.ts';
 import { concat } from '../bytes/concat.ts';
+import { unixBytes } from '../bytes/unix-text.ts';
 import { CodedError } from '../errors/coded-error.ts';
-import { bytesOfName, hasRawBytes } from './member-name.ts';
+import { hasRawBytes } from './member-name.ts';
 import { encodePax, type PaxRecord, pax } from './pax.ts';
 import { blockSize, type FieldName, field, headerSum, type MemberType, padded } from './tar-header.ts';
 import type { TarEntry } from './tar-parser.ts';
@@ -168,7 +169,7 @@ function encodeExtended(name: string, records: readonly PaxRecord[]): Uint8Array
 /** The name field, the prefix field where it is too long for one, an extended header where also for both. */
 function putName(block: Uint8Array, name: string, note: (key: string, value: string) => void): void {
   if (putText(block, 'name', name)) return;
-  const bytes = bytesOfName(name);
+  const bytes = unixBytes(name);
   if (isAscii(bytes) && !name.includes('\0')) {
     // The name must not become empty, nor may the prefix.
     for (let slash = name.indexOf('/', 1); slash > 0; slash = name.indexOf('/', slash + 1)) {
@@ -187,7 +188,7 @@ function putName(block: Uint8Array, name: string, note: (key: string, value: str
 /** Whether the text fits the field and every reader takes it for what it is. */
 function putText(block: Uint8Array, name: FieldName, text: string): boolean {
   const [offset, length] = field[name];
-  const bytes = bytesOfName(text);
+  const bytes = unixBytes(text);
   // User and group names need their final NUL; the other fields may be full.
   const room = name === 'userName' || name === 'groupName' ? length - 1 : length;
   if (bytes.length > room || !isAscii(bytes) || bytes.includes(0)) return false;
