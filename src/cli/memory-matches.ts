@@ -1,4 +1,6 @@
 import type { Memory } from '../criu/pages.ts';
+import { CodedError, messageOf } from '../errors/coded-error.ts';
+import { LinearExpression } from '../inspect/linear-expression.ts';
 import { CommandError } from './command.ts';
 import { printable } from './output/escape.ts';
 
@@ -29,30 +31,46 @@ export async function* searchMemory(
   pattern: string,
   options: MatchOptions,
 ): AsyncGenerator<Match> {
-  const expression = compile(pattern, options.regex);
+  const find = options.regex ? finderOf(pattern) : literalFinder(pattern);
   for await (const { address, text, last, fresh } of windows(memory, options.signal)) {
-    expression.lastIndex = 0;
-    for (let found = expression.exec(text); found; found = expression.exec(text)) {
-      const { index, 0: match } = found;
-      if (match === '') expression.lastIndex++;
+    for (let found = find(text, 0); found; found = find(text, found.at + found.length)) {
+      const { at, length } = found;
       // What begins in the part that comes again is left to the next window, where all of it is seen.
-      if (index < fresh.from || (!last && index >= fresh.to)) continue;
-      const from = Math.max(0, index - options.context);
-      const to = index + match.length + options.context;
-      yield { address: address + BigInt(index), text: text.slice(from, to) };
+      if (at < fresh.from || (!last && at >= fresh.to)) continue;
+      const from = Math.max(0, at - options.context);
+      yield { address: address + BigInt(at), text: text.slice(from, at + length + options.context) };
     }
   }
 }
 
-function compile(pattern: string, regex: boolean): RegExp {
-  if (!regex) return new RegExp(pattern.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'), 'g');
+type Find = (text: string, from: number) => { at: number; length: number } | undefined;
+
+function literalFinder(pattern: string): Find {
+  return (text, from) => {
+    const at = text.indexOf(pattern, from);
+    return at < 0 ? undefined : { at, length: pattern.length };
+  };
+}
+
+/** Matches of an expression are looked for over at most this many bytes. */
+const longestMatch = 8192;
+
+function finderOf(pattern: string): Find {
+  let expression: LinearExpression;
   try {
-    return new RegExp(pattern, 'g');
+    expression = new LinearExpression(pattern, { ignoreCase: false, longest: longestMatch });
   } catch (error) {
-    const why = error instanceof Error ? error.message.replace(/^Invalid regular expression: /, '') : '';
-    const text = `error parsing regexp: ${printable(why)}`;
-    throw new CommandError(`failed to search pattern in memory: ${text}`, { cause: error });
+    const text = printable(messageOf(error));
+    const hint = error instanceof CodedError && error.hint ? { hint: error.hint } : {};
+    throw new CommandError(`failed to search pattern in memory: ${text}`, { cause: error, ...hint });
   }
+  let searched = '';
+  let bytes: Uint8Array = new Uint8Array(0);
+  return (text, from) => {
+    if (text !== searched) bytes = Buffer.from(text, 'latin1');
+    searched = text;
+    return expression.find(bytes, from);
+  };
 }
 
 interface Window {

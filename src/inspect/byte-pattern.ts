@@ -1,5 +1,6 @@
 import { utf8 } from '../bytes/text.ts';
-import { CodedError, messageOf } from '../errors/coded-error.ts';
+import { CodedError } from '../errors/coded-error.ts';
+import { LinearExpression } from './linear-expression.ts';
 
 /** What to look for in memory. */
 export type PatternSpec =
@@ -8,7 +9,7 @@ export type PatternSpec =
   | { readonly kind: 'utf16'; readonly text: string; readonly ignoreCase?: boolean }
   /** Pairs of hexadecimal digits, `??` for any byte: `de ad ?? ef`. */
   | { readonly kind: 'hex'; readonly text: string }
-  /** A regular expression over bytes: each byte is the character of its number. */
+  /** A regular expression over bytes, in the syntax of RE2: each byte is the character of its number. */
   | { readonly kind: 'regex'; readonly source: string; readonly ignoreCase?: boolean };
 
 /** Where a pattern was found, within the bytes that were searched. */
@@ -38,7 +39,7 @@ export function compilePattern(spec: PatternSpec): ByteFinder {
     case 'hex':
       return ofHex(spec.text);
     case 'regex':
-      return ofExpression(spec.source, spec.ignoreCase ?? false);
+      return linear(spec.source, spec.ignoreCase ?? false);
   }
 }
 
@@ -113,22 +114,24 @@ function equalAt(bytes: Uint8Array, at: number, pattern: Uint8Array): boolean {
   return true;
 }
 
-function ofExpression(source: string, ignoreCase: boolean, longest = longestExpression): ByteFinder {
-  let expression: RegExp;
-  try {
-    expression = new RegExp(source, ignoreCase ? 'gi' : 'g');
-  } catch (error) {
-    throw new CodedError('invalid-argument', `error parsing regexp: ${messageOf(error)}`, { cause: error });
-  }
+/** An expression that somebody gives: no memory makes it slow. */
+function linear(source: string, ignoreCase: boolean): ByteFinder {
+  const expression = new LinearExpression(source, { ignoreCase, longest: longestExpression });
+  return { longest: longestExpression, find: (bytes, from) => expression.find(bytes, from) };
+}
+
+/**
+ * An expression written in this program, whose repeats are all bounded, by the platform: it has to try one way after
+ * the other, and is several times faster where little looks like a match.
+ */
+export function ofExpression(source: string, ignoreCase = false, longest = longestExpression): ByteFinder {
+  const expression = new RegExp(source, ignoreCase ? 'gi' : 'g');
   return {
     longest,
     find(_bytes, from, text) {
       expression.lastIndex = from;
-      for (let found = expression.exec(text()); found; found = expression.exec(text())) {
-        if (found[0].length > 0) return { at: found.index, length: found[0].length };
-        expression.lastIndex = found.index + 1;
-      }
-      return undefined;
+      const found = expression.exec(text());
+      return found ? { at: found.index, length: found[0].length } : undefined;
     },
   };
 }

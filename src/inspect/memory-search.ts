@@ -3,7 +3,7 @@ import { FileTable } from '../criu/file-table.ts';
 import type { ImageSet } from '../criu/image-set.ts';
 import { Memory, type MemoryRun } from '../criu/pages.ts';
 import { CoreEntry } from '../gen/criu/task.ts';
-import { type ByteFinder, compilePattern, type PatternSpec } from './byte-pattern.ts';
+import { type ByteFinder, compilePattern, ofExpression, type PatternSpec } from './byte-pattern.ts';
 import { type MappedRange, memoryMap } from './memory-map.ts';
 import { listProcesses } from './process-tree.ts';
 import { secretPatterns } from './secret-patterns.ts';
@@ -63,7 +63,7 @@ export async function* searchMemory(images: ImageSet, options: SearchOptions): A
   }));
   if (options.secrets) {
     for (const { name, source } of secretPatterns) {
-      finders.push({ pattern: name, finder: compilePattern({ kind: 'regex', source }) });
+      finders.push({ pattern: name, finder: ofExpression(source) });
     }
   }
   const table = await FileTable.read(images);

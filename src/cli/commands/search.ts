@@ -5,7 +5,10 @@ export const search = defineCommand({
   operands: 'CHECKPOINT [PATTERN]',
   short: 'Search the memory of all processes',
   long: `Search the memory of all processes and of shared segments for text, bytes or an expression, or for what looks
-like a secret. Ends with status 1 when nothing is found, and with 2 when the search fails.`,
+like a secret. Ends with status 1 when nothing is found, and with 2 when the search fails.
+
+Expressions have RE2's syntax, as in Go: nothing looks around or refers back, so that no memory, however it was
+made, can keep a search busy for ever. Each byte is a character; a match has at most 8192 bytes.`,
   examples: [
     'search checkpoint.tar PASSWORD',
     'search --regex checkpoint.tar "AKIA[0-9A-Z]{16}"',
