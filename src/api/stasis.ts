@@ -97,7 +97,7 @@ export interface PodCheckpointResult {
   archive: string;
   /** Bytes. */
   size: number;
-  /** Microseconds during which no container of the pod ran, where the runtime measured it. */
+  /** Microseconds for which the container that stood still longest stood still, where the runtime measured it. */
   frozenMicroseconds?: number;
 }
 

@@ -1,7 +1,7 @@
 import { parseGoJson } from '../bytes/go-json.ts';
 import { type Checkpoint, readIfPresent } from '../checkpoint/checkpoint.ts';
 import { objectIn, readDump, textIn } from '../checkpoint/dump-json.ts';
-import { podMemberNames } from '../checkpoint/layout.ts';
+import { podAnnotations, podMemberNames } from '../checkpoint/layout.ts';
 import { readReport } from '../inspect/report.ts';
 import { addressesOf } from './inspect-json.ts';
 import { boxedTable } from './output/boxed-table.ts';
@@ -46,7 +46,11 @@ function oneRow(columns: readonly (readonly [string, string])[]): string {
 }
 
 /** A pod's archive as `show --target` draws it: one row for each container. */
-export async function podArchiveTable(archive: Checkpoint, showUid: boolean): Promise<string> {
+export async function podArchiveTable(
+  archive: Checkpoint,
+  showUid: boolean,
+  statistics: boolean,
+): Promise<string> {
   const pod = await readDump(archive, podMemberNames.podDump);
   const text = (key: string) =>
     textIn(objectIn(pod, 'metadata', podMemberNames.podDump), key, podMemberNames.podDump);
@@ -61,7 +65,17 @@ export async function podArchiveTable(archive: Checkpoint, showUid: boolean): Pr
     if (showUid) row.push(text('uid'));
     return withSizes ? [...row, byteText(size)] : row;
   });
-  return boxedTable(headers, rows);
+  const table = boxedTable(headers, rows);
+  const frozen = statistics ? await frozenTime(archive) : undefined;
+  return frozen === undefined ? table : `${table}Pod dump statistics\n${oneRow([['Frozen Time', frozen]])}`;
+}
+
+/** As the statistics of a container have it: `71234 us`. */
+async function frozenTime(archive: Checkpoint): Promise<string | undefined> {
+  const options = await readDump(archive, podMemberNames.podOptions);
+  const annotations = objectIn(options, 'annotations', podMemberNames.podOptions);
+  const text = textIn(annotations, podAnnotations.frozenMicroseconds, podMemberNames.podOptions);
+  return text === '' ? undefined : `${text} us`;
 }
 
 interface PodContainer {

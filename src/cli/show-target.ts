@@ -61,7 +61,7 @@ async function showOther(
     const { containerTable, podArchiveTable } = await import('./show-one.ts');
     const table =
       kind === 'pod'
-        ? await podArchiveTable(archive, flags['show-pod-uid'])
+        ? await podArchiveTable(archive, flags['show-pod-uid'], flags['print-stats'])
         : await containerTable(archive, flags['print-stats']);
     return `\nDisplaying ${kind} checkpoint data from ${printable(target)}\n\n${table}`;
   } finally {

@@ -11,6 +11,8 @@ export const entryMembers = {
   node: 'io.stasis.node',
   /** RFC 3339 time at which a drain ended the pod after this checkpoint. */
   drained: 'io.stasis.drained',
+  /** Microseconds for which the container that stood still longest stood still, as digits. */
+  frozenMicroseconds: 'io.stasis.frozenMicroseconds',
 } as const;
 
 /** One container of a checkpointed pod. Absent strings are `''`, absent numbers 0, as in the file. */

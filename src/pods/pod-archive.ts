@@ -1,12 +1,12 @@
 import { constants } from 'node:fs';
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fromJson, type JsonValue, toJson } from '@bufbuild/protobuf';
 import { indexTar, openEntry, type TarIndex } from '../archive/tar-index.ts';
 import { type TarMember, writeTar } from '../archive/tar-writer.ts';
 import { type ByteSource, readChunks } from '../bytes/byte-source.ts';
 import { strictTextOf, utf8 } from '../bytes/text.ts';
-import { podMemberNames } from '../checkpoint/layout.ts';
+import { podAnnotations, podMemberNames } from '../checkpoint/layout.ts';
 import { CodedError, isCoded, messageOf } from '../errors/coded-error.ts';
 import { type PodSandboxConfig, PodSandboxConfigSchema } from '../gen/cri/v1/api_pb.ts';
 import { AtomicFile, privateDirectory, privateFile } from '../localfs/atomic-file.ts';
@@ -90,6 +90,21 @@ export async function readPodArchive(path: string, signal: AbortSignal): Promise
     return await readDescription(source, path, await indexTar(source, { signal }), signal);
   } finally {
     await source.close();
+  }
+}
+
+/**
+ * For how long the containers stood still, from what the runtime wrote into the folder of a checkpoint; undefined
+ * where it does not say.
+ */
+export async function frozenMicrosecondsIn(folder: string): Promise<number | undefined> {
+  try {
+    const text = await readFile(join(folder, podMemberNames.podOptions), 'utf8');
+    const { annotations } = JSON.parse(text) as { annotations?: Record<string, unknown> };
+    const found = annotations?.[podAnnotations.frozenMicroseconds];
+    return typeof found === 'string' && /^\d{1,15}$/.test(found) ? Number(found) : undefined;
+  } catch {
+    return undefined;
   }
 }
 

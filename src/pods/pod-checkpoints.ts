@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { frozenUntilRemoved } from '../api/cri-options.ts';
 import type { PodCheckpointResult } from '../api/stasis.ts';
 import type { JsonObject } from '../bytes/go-json.ts';
+import { podAnnotations } from '../checkpoint/layout.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import {
   type CheckpointedContainer,
@@ -19,7 +20,7 @@ import { InTurn } from './in-turn.ts';
 import { containersIn, newest } from './next-step.ts';
 import type { Log, NodePods } from './node-pods.ts';
 import { gracePeriod, podName } from './pod.ts';
-import { writePodArchive } from './pod-archive.ts';
+import { frozenMicrosecondsIn, writePodArchive } from './pod-archive.ts';
 import type { PodDirectories } from './pod-directories.ts';
 import { type ActualContainer, type ActualSandbox, actualPod, type Runtime } from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
@@ -138,8 +139,9 @@ export class PodCheckpoints {
     try {
       await this.#captureInto(folder, sandbox, running, timeout, drain, signal);
       const archive = directory.archivePath(sandbox.id);
-      const size = await this.#pack(archive, folder, record, sandbox, running, signal);
-      await directory.addPod(await this.#entry(record, sandbox, running, drain));
+      const frozen = await frozenMicrosecondsIn(folder);
+      const size = await this.#pack(archive, folder, record, sandbox, running, frozen, signal);
+      await directory.addPod(await this.#entry(record, sandbox, running, frozen, drain));
       if (drain) {
         // It is still frozen, and is killed so: nothing that it could do after the checkpoint is lost.
         await this.#options.pods.accept({ ...record, drained: true });
@@ -151,6 +153,7 @@ export class PodCheckpoints {
         sandboxId: sandbox.id,
         archive,
         size,
+        ...(frozen === undefined ? {} : { frozenMicroseconds: frozen }),
       };
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -184,6 +187,7 @@ export class PodCheckpoints {
     record: PodRecord,
     sandbox: ActualSandbox,
     running: readonly ActualContainer[],
+    frozen: number | undefined,
     signal: AbortSignal,
   ): Promise<number> {
     const files = await readdir(folder);
@@ -200,7 +204,7 @@ export class PodCheckpoints {
       {
         sandbox: this.#options.pods.sandboxConfig(record, sandbox.attempt),
         containers,
-        annotations: {},
+        annotations: frozen === undefined ? {} : { [podAnnotations.frozenMicroseconds]: String(frozen) },
         pod: record.pod,
       },
       folder,
@@ -212,10 +216,12 @@ export class PodCheckpoints {
     record: PodRecord,
     sandbox: ActualSandbox,
     running: readonly ActualContainer[],
+    frozen: number | undefined,
     drain: boolean,
   ) {
     const { pod } = record;
     const extra: JsonObject = new Map([[entryMembers.node, this.#options.nodeId]]);
+    if (frozen !== undefined) extra.set(entryMembers.frozenMicroseconds, String(frozen));
     if (drain) extra.set(entryMembers.drained, new Date().toISOString());
     const containers: CheckpointedContainer[] = [];
     for (const container of pod.spec.containers) {

@@ -162,6 +162,7 @@ test(
   async (t) => {
     const node = await countingNode(t);
     const made = await node.stasis('checkpoint', 'pod', 'default/count');
+    assert.match(made.stderr, /^the pod stood still for [\d.]+ (µs|ms|s)\n$/);
     const whole = made.stdout.trim();
     const cut = join(node.folder, 'cut.tar');
     copyFileSync(whole, cut);

@@ -1,6 +1,7 @@
 import { defineCommand, UsageError } from '../command.ts';
 import { daemonClient, daemonFlags, partsOf, timeoutOf } from '../daemon-client.ts';
 import { printable } from '../output/escape.ts';
+import { durationText } from '../output/quantities.ts';
 
 export const checkpoint = defineCommand({
   name: 'checkpoint',
@@ -10,7 +11,8 @@ export const checkpoint = defineCommand({
 
 A container's archive is written where the kubelet writes it, below checkpoints in the root directory, and its
 path is printed. A pod's archive holds all of its containers, captured in one cut; it is listed in
-checkpointed.pods, so that show, extract and insert know it.`,
+checkpointed.pods, so that show, extract and insert know it. How long the pod stood still is said on standard
+error, and in the archive.`,
   examples: [
     'checkpoint default/counters/counter',
     'checkpoint pod default/counters',
@@ -39,7 +41,13 @@ checkpointed.pods, so that show, extract and insert know it.`,
     const [namespace = '', name = ''] = partsOf(second, 'NAMESPACE', 'NAME');
     const client = await daemonClient(flags);
     const made = await client.checkpointPod(namespace, name, timeout, console.signal);
-    if (flags.output === 'json') console.out.write(`${JSON.stringify(made, null, 2)}\n`);
-    else console.out.write(`${printable(made.archive)}\n`);
+    if (flags.output === 'json') {
+      console.out.write(`${JSON.stringify(made, null, 2)}\n`);
+      return;
+    }
+    console.out.write(`${printable(made.archive)}\n`);
+    if (made.frozenMicroseconds !== undefined) {
+      console.err.write(`the pod stood still for ${durationText(made.frozenMicroseconds)}\n`);
+    }
   },
 });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { TestNode } from '../../../test/checkpoint-node.ts';
 import { needsRuntime, until } from '../../../test/runtime.ts';
+import { podAnnotations, podMemberNames } from '../../checkpoint/layout.ts';
 
 for (const runtime of ['crun', 'runc'] as const) {
   test(
@@ -25,6 +26,8 @@ for (const runtime of ['crun', 'runc'] as const) {
         'pod.options',
         'server.tar',
       ]);
+      const options = JSON.parse(readFileSync(join(outputPath, podMemberNames.podOptions), 'utf8'));
+      assert.match(options.annotations[podAnnotations.frozenMicroseconds], /^[1-9]\d*$/);
       const cut = Number(await node.grows(pod, 'client', 2));
 
       const config = node.podConfig('again');
