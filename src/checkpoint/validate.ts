@@ -1,4 +1,5 @@
 import { nameProblem, plainName } from '../archive/member-name.ts';
+import { checkpointedPodsFile } from '../kubeletstate/checkpointed-pods.ts';
 import type { RawMember } from './checkpoint.ts';
 import { archiveKind, memberFolders, memberNames } from './layout.ts';
 
@@ -125,7 +126,7 @@ function missing(seen: ReadonlyMap<string, RawMember>): MemberProblem[] {
   const lacks = (name: string, detail: string): MemberProblem => {
     return { severity: 'error', kind: 'missing', name, detail };
   };
-  if (kind === 'pod') return [];
+  if (kind === 'pod' || seen.has(checkpointedPodsFile)) return [];
   if (!kind)
     return [lacks(memberNames.configDump, 'this is neither a container checkpoint nor a pod archive')];
   const problems: MemberProblem[] = [];

@@ -15,6 +15,7 @@ import { commandLine } from './inspect-json.ts';
 import { openCheckpoint } from './open.ts';
 import { printable } from './output/escape.ts';
 import { dataValue } from './plain-data.ts';
+import { oneContainer, type PodArchive, podArchive } from './pod-archives.ts';
 import { keepImages } from './with-images.ts';
 
 export interface DiffFlags {
@@ -29,7 +30,7 @@ export interface DiffFlags {
   sockets: boolean;
 }
 
-/** Compares two checkpoints of one container and prints how they differ. */
+/** Compares two checkpoints of one container, or of one pod container by container, and prints how they differ. */
 export async function diffCheckpoints(
   pathA: string,
   pathB: string,
@@ -39,6 +40,45 @@ export async function diffCheckpoints(
   if (flags.format !== 'tree' && flags.format !== 'json') {
     throw new CommandError(`invalid output format: ${printable(flags.format)}`);
   }
+  const podA = await podArchive(pathA, console);
+  const podB = await podArchive(pathB, console);
+  if (podA && podB) return diffPods(podA, podB, flags, console);
+  const a = podA ? await oneContainer(pathA, console) : pathA;
+  await diffContainers(a, podB ? await oneContainer(pathB, console) : pathB, flags, console);
+}
+
+/** Every container that both have, and the names of those that one alone has. */
+async function diffPods(a: PodArchive, b: PodArchive, flags: DiffFlags, console: Console): Promise<void> {
+  const inside = ({ path, containers }: PodArchive): Map<string, string> =>
+    new Map(containers.map((each) => [each.slice(path.length + 1), each]));
+  const [before, after] = [inside(a), inside(b)];
+  if (![...before.keys()].some((name) => after.has(name))) {
+    throw new CommandError(`${printable(a.path)} and ${printable(b.path)} have no container in common`);
+  }
+  const json: Printable[] = [];
+  for (const name of new Set([...before.keys(), ...after.keys()])) {
+    const [one, other] = [before.get(name), after.get(name)];
+    if (one === undefined || other === undefined) {
+      console.err.write(
+        `container ${printable(name)} is only in ${printable(one === undefined ? b.path : a.path)}\n`,
+      );
+    } else {
+      const node = await diffContainers(one, other, flags, console, true);
+      if (node !== undefined) json.push(node);
+    }
+  }
+  if (flags.format === 'json') console.out.write(`${printGoJson(json, '  ')}\n`);
+}
+
+/** @param collected Whether JSON is given back in place of being printed. */
+async function diffContainers(
+  pathA: string,
+  pathB: string,
+  flags: DiffFlags,
+  console: Console,
+  collected = false,
+): Promise<Printable | undefined> {
+  let node: Printable | undefined;
   await withCheckpoint(pathA, flags, console, (checkpointA) =>
     withCheckpoint(pathB, flags, console, async (checkpointB) => {
       const a = await reportOf(checkpointA, flags, console);
@@ -46,11 +86,13 @@ export async function diffCheckpoints(
       const diff = diffReports(a, b);
       if (!diff.sameContainer) throw differentContainers(a, b);
       const pages = flags.memory ? await pagesOf(checkpointA, checkpointB, console) : undefined;
-      if (flags.format === 'json') {
-        console.out.write(`${printGoJson(diffNode(a, b, { ...diff, pages }, flags), '  ')}\n`);
-      } else console.out.write(diffText(a, b, { ...diff, pages }, flags));
+      if (flags.format !== 'json') console.out.write(diffText(a, b, { ...diff, pages }, flags));
+      else node = diffNode(a, b, { ...diff, pages }, flags);
     }),
   );
+  if (node === undefined || collected) return node;
+  console.out.write(`${printGoJson(node, '  ')}\n`);
+  return undefined;
 }
 
 function differentContainers(a: Report, b: Report): CommandError {

@@ -9,6 +9,7 @@ import { reportTree } from './inspect-tree.ts';
 import { openCheckpoint } from './open.ts';
 import { printable } from './output/escape.ts';
 import { treeText } from './output/tree.ts';
+import { withContainersOfPods } from './pod-archives.ts';
 import { reportError } from './report-error.ts';
 
 export interface InspectFlags {
@@ -42,7 +43,7 @@ export async function inspectFiles(
   const shown = shownParts(flags);
   const reports: Report[] = [];
   let failed = false;
-  for (const path of paths) {
+  for (const path of await withContainersOfPods(paths, console)) {
     const report = await inspectOne(path, optionsOf(flags, shown), console);
     failed ||= !report || report.problems.length > 0;
     if (!report) continue;

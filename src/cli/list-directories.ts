@@ -1,13 +1,15 @@
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { printGoJson } from '../bytes/go-json.ts';
 import type { ListedIdentity } from '../checkpoint/identity-table.ts';
+import { isSandboxId } from '../kubeletstate/checkpointed-pods.ts';
 import type { FileStamp, IdentityIndex } from '../localfs/identity-index.ts';
 import type { Console } from './console.ts';
 import { identityIndex } from './open.ts';
 import { printable } from './output/escape.ts';
 import { logTime, rfc822 } from './output/go-time.ts';
 import { tabTable } from './output/tab-table.ts';
+import { podArchive } from './pod-archives.ts';
 import { errorText } from './report-error.ts';
 
 /** Archives that are looked into at the same time. */
@@ -34,7 +36,7 @@ export async function listDirectories(
   const listed: Listed[] = [];
   let headings = '';
   for (const directory of directories) {
-    const names = await archivesIn(directory);
+    const names = await archivesIn(directory, console);
     if (names.length > 0) headings += `Listing checkpoints in path: ${printable(directory)}\n`;
     // Limits that were set for this run are about this run's reading.
     const remembered = index && !console.limits ? await identityIndex(directory, console.env) : undefined;
@@ -60,10 +62,20 @@ export async function listDirectories(
   console.out.write(headings + tabTable(headers, rows));
 }
 
-/** Files whose names start as those of checkpoints do, by name; none where the directory cannot be read. */
-async function archivesIn(directory: string): Promise<string[]> {
-  const names = await readdir(directory).catch(() => []);
-  return names.filter((name) => name.startsWith('checkpoint-')).sort();
+/**
+ * Files whose names start as those of checkpoints do, and the containers in archives of pods, which are named by
+ * their sandbox; by name. None where the directory cannot be read.
+ */
+async function archivesIn(directory: string, console: Console): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of (await readdir(directory).catch(() => [])).sort()) {
+    if (name.startsWith('checkpoint-')) found.push(name);
+    else if (name.endsWith('.tar') && isSandboxId(name.slice(0, -'.tar'.length))) {
+      const pod = await podArchive(join(directory, name), console);
+      found.push(...(pod?.containers ?? []).map((path) => relative(directory, path)));
+    }
+  }
+  return found;
 }
 
 async function identities(

@@ -16,6 +16,7 @@ import { openCheckpoint } from './open.ts';
 import { printable } from './output/escape.ts';
 import { byteText } from './output/quantities.ts';
 import { tabTable } from './output/tab-table.ts';
+import { oneContainer, withContainersOfPods } from './pod-archives.ts';
 
 export interface MemoryFlags {
   context: number;
@@ -33,13 +34,14 @@ export async function parseMemory(
 ): Promise<void> {
   const searching = flags.search !== '' || flags['search-regex'] !== '';
   if (flags.pid !== 0 || searching) {
-    const [path = ''] = paths;
+    const [given = ''] = paths;
+    const path = await oneContainer(given, console);
     await withImages(path, console, (images, checkpoint) =>
       oneProcess(path, images, checkpoint, flags, console),
     );
     return;
   }
-  for (const path of paths) {
+  for (const path of await withContainersOfPods(paths, console)) {
     await withImages(path, console, async (images) => {
       console.out.write(`\nDisplaying processes memory sizes from ${printable(path)}\n\n`);
       console.out.write(await sizeTable(images));

@@ -6,16 +6,18 @@ import { openCheckpoint } from './open.ts';
 import { printable } from './output/escape.ts';
 import { byteText } from './output/quantities.ts';
 import { tabTable } from './output/tab-table.ts';
+import { withContainersOfPods } from './pod-archives.ts';
 
 /**
- * Prints one line for each checkpoint archive. One file has a heading and no column for a root file system that
+ * Prints one line for each checkpoint archive, and for each container in that of a pod. One file has a heading and no column for a root file system that
  * did not change; several have neither.
  */
 export async function showFiles(
-  paths: readonly string[],
+  given: readonly string[],
   format: 'table' | 'json',
   console: Console,
 ): Promise<void> {
+  const paths = await withContainersOfPods(given, console);
   const reports: Report[] = [];
   for (const path of paths) reports.push(await reportOf(path, console));
   if (format === 'json') {

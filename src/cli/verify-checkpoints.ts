@@ -1,8 +1,9 @@
+import { dirname } from 'node:path';
 import { printGoJson } from '../bytes/go-json.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { readDump } from '../checkpoint/dump-json.ts';
 import { readIdentity } from '../checkpoint/identity.ts';
-import { archiveKind, memberFolders, memberNames } from '../checkpoint/layout.ts';
+import { archiveKind, memberFolders, memberNames, podMemberNames } from '../checkpoint/layout.ts';
 import { validateMembers } from '../checkpoint/validate.ts';
 import { validateSpec } from '../checkpoint/validate-spec.ts';
 import { verifyDigests } from '../checkpoint/verify-digests.ts';
@@ -19,6 +20,7 @@ import { openCheckpoint } from './open.ts';
 import { printable } from './output/escape.ts';
 import { byteText } from './output/quantities.ts';
 import { dataValue } from './plain-data.ts';
+import { isOfPods, podArchive, podProblems } from './pod-archives.ts';
 import { Progress } from './progress.ts';
 import { errorText } from './report-error.ts';
 
@@ -26,7 +28,7 @@ import { errorText } from './report-error.ts';
 interface Finding {
   severity: 'error' | 'warning';
   /** Which check found it. */
-  check: 'members' | 'specification' | 'identity' | 'digests' | 'images' | 'archive';
+  check: 'members' | 'specification' | 'identity' | 'digests' | 'images' | 'archive' | 'pod';
   /** What it is about. */
   about: string;
   detail: string;
@@ -59,7 +61,7 @@ export async function verifyCheckpoints(
 ): Promise<number> {
   const { format, needs, 'against-node': againstNode } = flags;
   const verdicts: Verdict[] = [];
-  for (const path of paths) {
+  for (const path of await withPods(paths, console)) {
     const verdict = await verdictOf(path, console);
     if (againstNode) verdict.needs = await compare(verdict.needs, flags, console);
     verdicts.push(verdict);
@@ -76,6 +78,17 @@ export async function verifyCheckpoints(
     console.out.write(`${printGoJson(nodes, '  ')}\n`);
   }
   return verdicts.some((verdict) => errorsIn(verdict) > 0 || lacking(verdict) > 0) ? 1 : 0;
+}
+
+/** The archive of a pod, or of several, is checked as one, and then each container in it. */
+async function withPods(paths: readonly string[], console: Console): Promise<string[]> {
+  const all: string[] = [];
+  for (const path of paths) {
+    const containers = (await podArchive(path, console))?.containers ?? [];
+    const pods = containers.map((each) => dirname(each)).filter((each) => each !== path);
+    all.push(path, ...new Set(pods), ...containers);
+  }
+  return all;
 }
 
 async function compare(needs: readonly Need[], flags: VerifyFlags, { signal }: Console): Promise<NodeNeed[]> {
@@ -122,6 +135,12 @@ async function judge(
   verdict.digests = manifest !== undefined;
   for (const { name, detail } of problems) {
     verdict.findings.push({ severity: 'error', check: 'digests', about: name, detail });
+  }
+  if (isOfPods(files.map(({ name }) => name))) {
+    for (const detail of await podProblems(checkpoint, signal)) {
+      verdict.findings.push({ severity: 'error', check: 'pod', about: podMemberNames.podOptions, detail });
+    }
+    return;
   }
   const found = new Problems();
   await found.attempt('config.dump and spec.dump', () => readIdentity(checkpoint, signal));

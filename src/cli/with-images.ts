@@ -4,6 +4,7 @@ import { ImageSet } from '../criu/image-set.ts';
 import { imagesOf } from '../inspect/images.ts';
 import type { Console } from './console.ts';
 import { openCheckpoint } from './open.ts';
+import { oneContainer } from './pod-archives.ts';
 
 /**
  * Gives `work` the images of a checkpoint, pages included, and closes it afterwards. A compressed archive is
@@ -15,7 +16,8 @@ export async function withImages<T>(
   console: Console,
   work: (images: ImageSet) => Promise<T>,
 ): Promise<T> {
-  const checkpoint = await openCheckpoint(path, { limits: console.limits, signal: console.signal });
+  const one = await oneContainer(path, console);
+  const checkpoint = await openCheckpoint(one, { limits: console.limits, signal: console.signal });
   try {
     await keepImages(checkpoint, console.signal);
     const flat = (await checkpoint.find('inventory.img')) ?? (await checkpoint.find('pstree.img'));

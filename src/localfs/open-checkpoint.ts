@@ -6,6 +6,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { openArchive } from '../checkpoint/from-archive.ts';
 import { layoutFile } from '../oci/layout-names.ts';
 import { type FileSourceOptions, openFileSource } from './file-source.ts';
+import { innerPath, openInner } from './inner-archive.ts';
 import { lateCodec as codec } from './late-codec.ts';
 
 export interface OpenOptions extends FileSourceOptions {
@@ -17,13 +18,22 @@ export interface OpenOptions extends FileSourceOptions {
 
 /**
  * The checkpoint at `path`: an archive (plain, gzip, zstd), a directory, an OCI image layout (a directory, or a
- * tar of one), or whatever comes from standard input for `-`.
+ * tar of one), an archive inside an archive (`pod.tar/client`), or whatever comes from standard input for `-`.
  * @throws CodedError as `Checkpoint` does; the system's own error when `path` cannot be opened.
  */
 export async function openCheckpoint(path: string, options: OpenOptions = {}): Promise<Checkpoint> {
   const { limits = defaultLimits, signal } = options;
   if (path === '-') {
     return fromSource(await standardInput(limits, signal), 'standard input', options);
+  }
+  const inner = innerPath(path);
+  if (inner) {
+    let opened = await openCheckpoint(inner.file, options);
+    for (const [at, name] of inner.inside.entries()) {
+      const origin = [inner.file, ...inner.inside.slice(0, at + 1)].join('/');
+      opened = await openInner(opened, name, (source) => fromSource(source, origin, options), signal);
+    }
+    return opened;
   }
   if (!statSync(path).isDirectory()) {
     return fromSource(await openFileSource(path, options), path, options);

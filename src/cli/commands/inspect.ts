@@ -34,6 +34,7 @@ export const inspect = defineCommand({
   examples: [
     'inspect checkpoint.tar',
     'inspect --all checkpoint.tar',
+    'inspect --ps-tree pod.tar/client',
     'inspect --ps-tree-cmd --pid 7 checkpoint.tar',
     'inspect --section details --section maps checkpoint.tar',
     'inspect --format json --stats checkpoint.tar | jq ".[0].statistics"',

@@ -109,8 +109,10 @@ test(
     const second = await node.pod('together');
     await node.run(second, 'writer', { archive: join(node.folder, 'writer.tar') });
     // It may see what is wrong, and end, before it counts as started.
-    await node.run(second, 'reader', { archive: join(node.folder, 'reader.tar') }).catch(() => {});
-    const failed = await until('a complaint', () =>
+    const started = await node
+      .run(second, 'reader', { archive: join(node.folder, 'reader.tar') })
+      .catch(String);
+    const failed = await until(`a complaint of ${started}`, () =>
       node.output(second, 'reader').find((line) => line.startsWith('failed')),
     );
     assert.match(failed, /^failed: \d+ came, (\d+ was next|memory has \d+)$/);
