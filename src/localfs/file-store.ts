@@ -142,7 +142,14 @@ export class FileStore implements Store {
 
   async delete(key: string): Promise<void> {
     validateKey(key);
-    const lock = await lockDirectory(this.directory);
+    let lock: DirectoryLock;
+    try {
+      lock = await lockDirectory(this.directory);
+    } catch (error) {
+      // Without its directory there is no file either, and that is no error.
+      if (systemErrorCode(error) === 'ENOENT') return;
+      throw error;
+    }
     try {
       if (!remove(join(this.directory, key))) return;
       await withDirectory(this.directory, (fd) => this.#sync(fd, true));

@@ -225,11 +225,12 @@ describe('FileStore', () => {
     );
   });
 
-  it('makes its directory again when somebody has removed it', async () => {
+  it('makes its directory again when somebody has removed it, but not to delete from it', async () => {
     const path = join(directory, 'state');
     const store = await FileStore.open(path);
     await store.write('key', bytes('a'));
     await rm(path, { recursive: true });
+    await store.delete('key');
     await store.write('key', bytes('b'));
     assert.equal(text(await store.read('key')), 'b');
   });
