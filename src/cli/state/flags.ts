@@ -104,7 +104,9 @@ async function gather(flags: TargetValues): Promise<NodeFacts> {
 
 /** `1.31`, `v1.31.4` or `31` as 31. */
 export function parseMinor(text: string): number {
-  const found = /^v?(?:1\.)?([0-9]{1,2})(?:\.[0-9]+)?$/.exec(text)?.[1];
+  // A bare number is a minor; with a dot the 1 has to be there, or 9.9 would be 1.9.
+  const [, full, bare] = /^v?1\.([0-9]{1,2})(?:\.[0-9]+)?$|^([0-9]{1,2})$/.exec(text) ?? [];
+  const found = full ?? bare;
   const minor = Number(found);
   if (found === undefined || minor < 6)
     throw new UsageError(`"${text}" is not a Kubernetes version like 1.31`);

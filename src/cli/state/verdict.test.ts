@@ -11,6 +11,7 @@ import { cpuManager } from '../../kubeletstate/cpu-manager.ts';
 import { capturedConsole } from '../captured-console.ts';
 import { commands } from '../commands.ts';
 import { run } from '../run.ts';
+import { parseMinor } from './flags.ts';
 
 let root: string;
 beforeEach(async () => {
@@ -146,6 +147,15 @@ describe('a runtime and a kubelet that do not answer', () => {
       assert.doesNotMatch((await stasis('verify', '--root-dir', root, '--offline')).out, /not compared/);
     } finally {
       await new Promise((done) => server.close(done));
+    }
+  });
+});
+
+describe('a Kubernetes version on the command line', () => {
+  it('is 1.31, v1.31.4 or 31, and nothing that only looks like one', () => {
+    for (const text of ['1.31', 'v1.31.4', '31']) assert.equal(parseMinor(text), 31);
+    for (const text of ['9.9', '2.31', '31.4', '1.31.', '1.99', '1.5', '']) {
+      assert.throws(() => parseMinor(text), /Kubernetes/, text);
     }
   });
 });
