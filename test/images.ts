@@ -42,6 +42,7 @@ const applets = [
     'stat',
     'grep',
     'test',
+    'stty',
   ],
 ];
 

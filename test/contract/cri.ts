@@ -20,6 +20,7 @@ import {
   type RuntimeService,
 } from '../../src/gen/cri/v1/api_pb.ts';
 import { needsRuntime, until } from '../runtime.ts';
+import { streamTests } from './streams.ts';
 
 export interface CriUnderTest {
   runtime: Client<typeof RuntimeService>;
@@ -186,6 +187,7 @@ export function criContract(name: string, setUp: (folder: string) => Promise<Cri
     lifecycleTests(within);
     settingTests(within);
     execTests(within);
+    streamTests(within);
   });
 }
 

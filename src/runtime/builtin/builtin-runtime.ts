@@ -26,6 +26,7 @@ import { runtimePrograms } from './runtime-programs.ts';
 import { runtimeService } from './runtime-service.ts';
 import { releaseSandbox } from './sandbox-lifecycle.ts';
 import { removeSandbox, runSandbox } from './sandbox-operations.ts';
+import { StreamingServer } from './streaming-server.ts';
 import { supervisorCgroup } from './supervisor.ts';
 
 export interface BuiltinRuntimeOptions {
@@ -83,6 +84,7 @@ export async function createBuiltinRuntime(options: BuiltinRuntimeOptions): Prom
       },
       async close() {
         watcher.close();
+        await machine.streams.close();
         lock.release();
       },
     };
@@ -150,6 +152,7 @@ async function openMachine(paths: RuntimePaths, options: BuiltinRuntimeOptions):
     ends: new Map(),
     events: new ContainerEvents(),
     hooks: options.hooks,
+    streams: new StreamingServer(log),
   };
 }
 

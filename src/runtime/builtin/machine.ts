@@ -7,6 +7,7 @@ import type { OciRuntime } from './oci-runtime.ts';
 import type { RuntimePaths } from './paths.ts';
 import type { RecordStore } from './record-store.ts';
 import type { ContainerRecord, SandboxRecord } from './records.ts';
+import type { StreamingServer } from './streaming-server.ts';
 
 /** Everything that the operations on pods and containers work with; made once, when the runtime is opened. */
 export interface Machine {
@@ -26,6 +27,7 @@ export interface Machine {
   ends: Map<string, Promise<void>>;
   events: ContainerEvents;
   hooks: CheckpointHooks | undefined;
+  streams: StreamingServer;
 }
 
 /** Nanoseconds since 1970. */

@@ -41,10 +41,10 @@ print STDERR $why; exit 1;
  * four bytes of length and content. Argument: the socket's name.
  */
 export const connectToPackets = `use strict; use Socket;${relay}
-my ($name) = @ARGV;
-socket(my $s, AF_UNIX, SOCK_SEQPACKET, 0) && connect($s, pack_sockaddr_un($name)) or do { print STDERR "$!"; exit 1 };
+my ($name) = @ARGV; my $s;
+socket($s, AF_UNIX, SOCK_SEQPACKET, 0) && connect($s, pack_sockaddr_un($name)) or do { print STDERR "$!"; exit 1 };
 all(\\*STDOUT, '+'); relay($s, 1);
 `;
 
 /** Lets the other end of a terminal be opened whose controlling end is standard input (TIOCSPTLCK). */
-export const unlockTerminal = `ioctl(STDIN, 0x40045431, pack('i', 0)) or do { print STDERR "$!"; exit 1 };`;
+export const unlockTerminal = `my $zero = pack('i', 0); ioctl(STDIN, 0x40045431, $zero) or do { print STDERR "$!"; exit 1 };`;

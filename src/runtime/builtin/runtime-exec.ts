@@ -99,7 +99,7 @@ async function runStoppable(
 }
 
 /** The container's own process with another command: same user, environment, limits. */
-async function processOf(
+export async function processOf(
   machine: Machine,
   record: ContainerRecord,
   command: readonly string[],
@@ -109,7 +109,7 @@ async function processOf(
   return { ...spec.process, terminal: false, args: [...command] };
 }
 
-async function killCommand(pidFile: string): Promise<void> {
+export async function killCommand(pidFile: string): Promise<void> {
   const pid = await readPidFile(pidFile);
   const identity = pid === undefined ? undefined : await identify(pid).catch(() => undefined);
   if (identity && (await isAlive(identity))) process.kill(identity.pid, 'SIGKILL');

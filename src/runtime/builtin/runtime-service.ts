@@ -3,10 +3,13 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import { CodedError } from '../../errors/coded-error.ts';
 import { CgroupDriver, LinuxContainerConfigSchema, type RuntimeService } from '../../gen/cri/v1/api_pb.ts';
 import { containerAnswer, containerStatusAnswer, sandboxAnswer, sandboxStatusAnswer } from './answers.ts';
+import { startAttach } from './attach-session.ts';
+import { openPort } from './bridge.ts';
 import { refresh } from './container-end.ts';
 import { createContainer, removeContainer, startContainer, stopContainer } from './container-lifecycle.ts';
 import { ociResources } from './container-resources.ts';
 import { podStatsOf, statsOf } from './container-stats.ts';
+import { startExec } from './exec-session.ts';
 import { withStatuses } from './grpc-error.ts';
 import type { BuiltinRuntime, CheckpointHooks } from './hooks.ts';
 import { type Machine, now } from './machine.ts';
@@ -163,20 +166,38 @@ async function looked(machine: Machine, id: string): Promise<ContainerRecord> {
   return record;
 }
 
+async function running(machine: Machine, id: string): Promise<ContainerRecord> {
+  const record = await looked(machine, id);
+  if (phaseOf(record) === 'running') return record;
+  throw new CodedError('failed-precondition', `container ${record.id} is ${phaseOf(record)}, not running`);
+}
+
 function processMethods(machine: Machine) {
-  const streaming = async (): Promise<never> => {
-    throw new CodedError('unsupported', 'the built-in runtime has no streaming server', {
-      hint: 'ExecSync runs a command and gives back its output',
-    });
-  };
   return {
     async execSync({ containerId, cmd, timeout }, { signal }) {
       const record = await looked(machine, containerId);
       return execSync(machine, record, cmd, Number(timeout), signal);
     },
-    exec: streaming,
-    attach: streaming,
-    portForward: streaming,
+    async exec({ containerId, cmd, tty, stdin }) {
+      const record = await running(machine, containerId);
+      const open = () => startExec(machine, record, { cmd, tty, stdin });
+      return { url: await machine.streams.urlOf('exec', { kind: 'session', open }) };
+    },
+    async attach({ containerId }) {
+      const record = await running(machine, containerId);
+      const open = (signal: AbortSignal) => startAttach(machine, record, signal);
+      return { url: await machine.streams.urlOf('attach', { kind: 'session', open }) };
+    },
+    async portForward({ podSandboxId, port }) {
+      const sandbox = machine.sandboxes.get(podSandboxId);
+      if (sandbox.state !== 'ready') {
+        throw new CodedError('failed-precondition', `the pod sandbox ${sandbox.id} is not running`);
+      }
+      const ports = port.filter((item) => item > 0 && item < 65_536);
+      const open = (wanted: number, signal: AbortSignal) =>
+        openPort(sandbox.namespaces.network, wanted, signal);
+      return { url: await machine.streams.urlOf('portforward', { kind: 'ports', ports, open }) };
+    },
   } satisfies Partial<Unary>;
 }
 
