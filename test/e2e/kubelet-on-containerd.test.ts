@@ -1,55 +1,15 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openCheckpoint } from '../../src/localfs/open-checkpoint.ts';
 import { isFrozen } from '../../src/runtime/builtin/freezer.ts';
 import { cgroupOfContainer } from '../../src/runtime/cri/let-run.ts';
-import { containerdWithLoad, grows, type LoadedContainerd } from '../engines/loaded-containerd.ts';
-import { atEnd, needsRuntime, until } from '../runtime.ts';
-import { type Ask, ask, makeTrust } from '../server/harness.ts';
-import { TestNode } from './node.ts';
-
-const trust = makeTrust();
-
-interface Machine {
-  ctd: LoadedContainerd;
-  node: TestNode;
-  post(path: string, options?: Ask): ReturnType<typeof ask>;
-}
-
-/** containerd and beside it the daemon, which lets in a client certificate and a token. */
-async function machine(t: TestContext): Promise<Machine> {
-  const folder = mkdtempSync(join(tmpdir(), 'stasis-ctd-'));
-  const file = (name: string, text: string): string => {
-    writeFileSync(join(folder, name), text, { mode: 0o600 });
-    return join(folder, name);
-  };
-  // Made first, so that it is ended before containerd is.
-  const node = new TestNode(t, [
-    ...['--container-runtime-endpoint', `unix://${join(folder, 'c/containerd.sock')}`],
-    ...['--tls-cert-file', file('server.crt', trust.server.certificate)],
-    ...['--tls-private-key-file', file('server.key', trust.server.key)],
-    ...['--client-ca-file', file('ca.crt', trust.ca.certificate)],
-    ...['--token-auth-file', file('tokens.csv', 'good-token,alice,1\n')],
-  ]);
-  atEnd(t, () => rmSync(folder, { recursive: true, force: true }));
-  const ctd = await containerdWithLoad(t, { folder });
-  await node.start();
-  const port = (): number => Number(new URL(node.file().server).port);
-  return { ctd, node, post: (path, options = {}) => ask(trust, port(), path, options) };
-}
-
-/** What the daemon has noted as under way. */
-function underWay(node: TestNode): string[] {
-  const notes = join(node.root, 'stasis/checkpointing');
-  return existsSync(notes) ? readdirSync(notes) : [];
-}
-
-const withToken = { headers: { authorization: 'Bearer good-token' } };
+import { grows } from '../engines/loaded-containerd.ts';
+import { needsRuntime, until } from '../runtime.ts';
+import { machine, trust, underWay, withToken } from './kubelet-machine.ts';
 
 /** Whether the pages of memory in an archive hold these bytes. */
 async function memoryHolds(path: string, text: string): Promise<boolean> {
