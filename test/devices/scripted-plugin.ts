@@ -40,6 +40,7 @@ export class ScriptedPlugin {
   #devices: readonly ScriptedDevice[];
   readonly #watchers = new Set<() => void>();
   #server: SocketServer | undefined;
+  #hungUp = 0;
 
   constructor(resource: string, devices: readonly (ScriptedDevice | string)[]) {
     this.resource = resource;
@@ -55,6 +56,12 @@ export class ScriptedPlugin {
   async serve(t: TestContext | undefined, path: string): Promise<void> {
     this.#server = await serveUnixSocket(path, this.routes());
     if (t) atEnd(t, () => this.stop());
+  }
+
+  /** Ends the lists that it sends, as a plugin does that ends. */
+  hangUp(): void {
+    this.#hungUp++;
+    for (const wake of this.#watchers) wake();
   }
 
   async stop(): Promise<void> {
@@ -113,6 +120,7 @@ export class ScriptedPlugin {
 
   async *#list(signal: AbortSignal) {
     this.calls.push('ListAndWatch');
+    const before = this.#hungUp;
     for (;;) {
       let wake = () => {};
       const changed = new Promise<void>((done) => {
@@ -129,7 +137,7 @@ export class ScriptedPlugin {
       };
       await changed;
       this.#watchers.delete(wake);
-      if (signal.aborted) return;
+      if (signal.aborted || this.#hungUp !== before) return;
     }
   }
 
