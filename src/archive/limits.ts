@@ -40,6 +40,11 @@ export const limitTable = {
     flag: 'max-kept-size',
     what: 'bytes of a compressed archive kept in memory',
   },
+  imageEntries: {
+    value: 250_000,
+    flag: 'max-image-entries',
+    what: "entries of one of CRIU's images that are decoded at once",
+  },
   totalBytes: {
     value: 2 ** 38,
     flag: 'max-total-size',

@@ -1,3 +1,4 @@
+import type { ArchiveLimits } from '../archive/limits.ts';
 import type { MemberType } from '../archive/tar-header.ts';
 import type { ByteSource } from '../bytes/byte-source.ts';
 import { CodedError } from '../errors/coded-error.ts';
@@ -84,6 +85,8 @@ export interface Checkpoint {
   /** `checkpoint` directly, or how it is packed, for people: `tar`, `tar+gzip`, `directory`, `OCI image`. */
   readonly format: string;
   readonly sequential: boolean;
+  /** What is accepted of it. */
+  readonly limits: ArchiveLimits;
 
   /** Every member; a compressed archive is read to its end for it. */
   members(signal?: AbortSignal): Promise<MemberList>;

@@ -54,6 +54,7 @@ export function filesCheckpoint(files: Files, options: FilesOptions): Checkpoint
     origin,
     format,
     sequential: false,
+    limits,
     members,
     find: async (name, signal) => (await members(signal)).get(name),
     async read(name, { limit, signal }: ReadOptions = {}) {

@@ -1,3 +1,4 @@
+import { type ArchiveLimits, defaultLimits } from '../archive/limits.ts';
 import { plainName } from '../archive/member-name.ts';
 import {
   type Checkpoint,
@@ -30,6 +31,7 @@ class LayersCheckpoint implements Checkpoint {
   readonly origin: string;
   readonly format: string;
   readonly sequential: boolean;
+  readonly limits: ArchiveLimits;
   readonly #layers: readonly Checkpoint[];
   readonly #release: () => Promise<void>;
   #merged: Promise<Merged> | undefined;
@@ -41,6 +43,7 @@ class LayersCheckpoint implements Checkpoint {
     this.origin = origin;
     this.format = format;
     this.sequential = layers.some((layer) => layer.sequential);
+    this.limits = layers[0]?.limits ?? defaultLimits;
     this.#layers = layers;
     this.#release = close;
   }

@@ -62,7 +62,7 @@ class StreamCheckpoint implements Checkpoint {
   readonly format: string;
   readonly sequential = true;
   readonly #reopen: Reopen;
-  readonly #limits: ArchiveLimits;
+  readonly limits: ArchiveLimits;
   readonly #release: () => Promise<void>;
   readonly #refuse: ((name: string) => void) | undefined;
   readonly #kept: KeptMembers;
@@ -77,10 +77,10 @@ class StreamCheckpoint implements Checkpoint {
     this.origin = options.origin;
     this.format = options.format;
     this.#reopen = reopen;
-    this.#limits = options.limits ?? defaultLimits;
+    this.limits = options.limits ?? defaultLimits;
     this.#refuse = options.refuse;
     this.#release = options.close ?? (async () => {});
-    this.#kept = new KeptMembers(this.#limits.keptBytes);
+    this.#kept = new KeptMembers(this.limits.keptBytes);
   }
 
   async members(signal?: AbortSignal): Promise<MemberList> {
@@ -97,7 +97,7 @@ class StreamCheckpoint implements Checkpoint {
   }
 
   async read(name: string, { limit, signal }: ReadOptions = {}): Promise<Uint8Array> {
-    const most = limit ?? this.#limits.metadataBytes;
+    const most = limit ?? this.limits.metadataBytes;
     const member = await this.find(name, signal);
     if (!member) throw missingMember(this.origin, name);
     checkMetadataSize(this.origin, member, most);
@@ -162,7 +162,7 @@ class StreamCheckpoint implements Checkpoint {
         {
           keep: (member) => {
             if (member.name === name) found = true;
-            const small = member.size <= (member.name === name ? this.#limits.metadataBytes : smallMember);
+            const small = member.size <= (member.name === name ? this.limits.metadataBytes : smallMember);
             return small && (often || member.name === name) ? 'all' : undefined;
           },
           enough: () => found && !often,
@@ -249,6 +249,6 @@ class StreamCheckpoint implements Checkpoint {
   }
 
   #archive(signal?: AbortSignal): AsyncGenerator<StreamedMember, void, void> {
-    return streamTar(this.#reopen(signal), { limits: this.#limits });
+    return streamTar(this.#reopen(signal), { limits: this.limits });
   }
 }

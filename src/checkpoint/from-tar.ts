@@ -35,14 +35,14 @@ class TarCheckpoint implements Checkpoint {
   readonly format: string;
   readonly sequential = false;
   readonly #source: ByteSource;
-  readonly #limits: ArchiveLimits;
+  readonly limits: ArchiveLimits;
   readonly #readAhead: number | undefined;
   #index: Promise<TarIndex> | undefined;
   #list: MemberList | undefined;
 
   constructor(source: ByteSource, options: TarCheckpointOptions) {
     this.#source = source;
-    this.#limits = options.limits ?? defaultLimits;
+    this.limits = options.limits ?? defaultLimits;
     this.#readAhead = options.readAhead;
     this.origin = options.origin;
     this.format = options.format ?? 'tar';
@@ -50,7 +50,7 @@ class TarCheckpoint implements Checkpoint {
 
   #indexed(signal?: AbortSignal): Promise<TarIndex> {
     this.#index ??= indexTar(this.#source, {
-      limits: this.#limits,
+      limits: this.limits,
       readAhead: this.#readAhead,
       signal,
     }).catch((error: unknown) => {
@@ -75,7 +75,7 @@ class TarCheckpoint implements Checkpoint {
   async read(name: string, { limit, signal }: ReadOptions = {}): Promise<Uint8Array> {
     const member = await this.find(name, signal);
     if (!member) throw missingMember(this.origin, name);
-    checkMetadataSize(this.origin, member, limit ?? this.#limits.metadataBytes);
+    checkMetadataSize(this.origin, member, limit ?? this.limits.metadataBytes);
     const source = await this.open(name, signal);
     return source.read(0, member.size, signal);
   }

@@ -22,8 +22,11 @@ interface Files {
   out: string;
 }
 
+/** Whoever decodes one image wants all of it, pagemaps of large processes included. */
+const whole = { maxEntries: 4_000_000 };
+
 export async function critDecode(flags: Files & { pretty: boolean }, console: Console): Promise<void> {
-  const image = decodeImage(await readInput(flags.in, console), flags.in || 'standard input');
+  const image = decodeImage(await readInput(flags.in, console), flags.in || 'standard input', whole);
   const text = critText(image, { pretty: flags.pretty });
   if (flags.out === '') console.out.write(`${text}\n`);
   else await writeFileAtomic(flags.out, Buffer.from(text));
@@ -36,12 +39,12 @@ export async function critEncode(flags: Files, console: Console): Promise<void> 
 }
 
 export async function critInfoOf(path: string, console: Console): Promise<void> {
-  const image = decodeImage(await readInput(path, console), path);
+  const image = decodeImage(await readInput(path, console), path, whole);
   console.out.write(`${pythonJson({ ...critInfo(image) }, 4)}\n`);
 }
 
 export async function critShow(path: string, noPayload: boolean, console: Console): Promise<void> {
-  const image = decodeImage(await readInput(path, console), path);
+  const image = decodeImage(await readInput(path, console), path, whole);
   console.out.write(`${critText(image, { pretty: true, noPayload })}\n`);
 }
 

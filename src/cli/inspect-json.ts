@@ -22,6 +22,7 @@ export function displayNode(report: Report, options: ShownParts = {}): Members {
   const { identity, sizes, statistics, processes } = report;
   const files = report.sections?.files;
   const { ip, mac } = addressesOf(report);
+  const trees = (processes ?? []).flatMap(processNodes);
   return {
     container_name: identity.name,
     image: identity.image,
@@ -48,9 +49,9 @@ export function displayNode(report: Report, options: ShownParts = {}): Members {
       pages_written: statistics.pagesWritten || undefined,
     },
     metadata: options.metadata ? metadataNode(report) : undefined,
-    process_tree: processes?.[0] && processNode(processes[0]),
+    process_tree: trees[0],
     // A tree that does not hang together has several roots; checkpointctl knows one.
-    other_process_trees: processes && processes.length > 1 ? processes.slice(1).map(processNode) : undefined,
+    other_process_trees: trees.length > 1 ? trees.slice(1) : undefined,
     file_descriptors: options.files && files ? fileDescriptorsNode(files) : undefined,
     sockets: options.sockets && files ? socketsNode(files) : undefined,
     mounts: report.mounts?.map(({ destination, type, source }) => ({ destination, type, source })),
@@ -104,23 +105,33 @@ function metadataNode({ identity }: Report): Members {
   };
 }
 
-/** Built from the leaves: a tree from outside may be deeper than calls may nest. */
-function processNode(root: ProcessNode): Printable {
-  const order = [root];
-  for (let at = 0; at < order.length; at++) order.push(...(order[at]?.children ?? []));
+/** Levels of one tree in JSON, which readers of it can nest; what is deeper is a tree of its own. */
+const deepest = 64;
+
+/** Built from the leaves: a tree from outside may be deeper than calls may nest. The tree itself comes first. */
+function processNodes(root: ProcessNode): Members[] {
+  const order = [{ process: root, depth: 0 }];
+  for (let at = 0; at < order.length; at++) {
+    const { process, depth = 0 } = order[at] ?? {};
+    for (const child of process?.children ?? []) order.push({ process: child, depth: depth + 1 });
+  }
   const nodes = new Map<ProcessNode, Members>();
-  for (const process of order.toReversed()) {
-    const children = process.children.map((child) => nodes.get(child) ?? {});
-    nodes.set(process, {
+  const trees: Members[] = [];
+  for (const { process, depth } of order.toReversed()) {
+    const cut = (depth + 1) % deepest === 0;
+    const children = cut ? [] : process.children.map((child) => nodes.get(child) ?? {});
+    const node = {
       pid: process.pid,
       command: process.comm,
       cmdline: process.args && commandLine(process.args),
       task_state: process.state === 'Alive' ? undefined : process.state,
       environment_variables: process.environment && environmentOf(process.environment),
       children: children.length > 0 ? children : undefined,
-    });
+    };
+    nodes.set(process, node);
+    if (depth % deepest === 0) trees.push(node);
   }
-  return nodes.get(root) ?? null;
+  return trees.toReversed();
 }
 
 /** Arguments as checkpointctl shows them: each followed by a space. */

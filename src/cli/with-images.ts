@@ -23,10 +23,13 @@ export async function withImages<T>(
     const flat = (await checkpoint.find('inventory.img')) ?? (await checkpoint.find('pstree.img'));
     if (!flat) return await work(await imagesOf(checkpoint));
     return await work(
-      new ImageSet({
-        names: async () => (await checkpoint.members()).files.map(({ name }) => name),
-        open: async (name) => ((await checkpoint.find(name)) ? checkpoint.open(name) : undefined),
-      }),
+      new ImageSet(
+        {
+          names: async () => (await checkpoint.members()).files.map(({ name }) => name),
+          open: async (name) => ((await checkpoint.find(name)) ? checkpoint.open(name) : undefined),
+        },
+        { maxEntries: checkpoint.limits.imageEntries },
+      ),
     );
   } finally {
     await checkpoint.close();

@@ -13,20 +13,29 @@ import type { ImageSet } from './image-set.ts';
 
 const hex = (value: bigint | number, width = 0): string => value.toString(16).padStart(width, '0');
 
-/** `crit x DIR ps`: the processes, four columns and the name indented by depth. */
+/** Deepest level that is indented: a chain of processes from outside may be as long as the image allows. */
+const deepest = 64;
+
+/** `crit x DIR ps`: the processes, four columns and the name indented by depth. Each is shown once. */
 export async function explorePs(images: ImageSet): Promise<string[]> {
   const all = await images.messages('pstree.img', PstreeEntry);
   const known = new Set(all.map(({ pid }) => pid));
-  const children = Map.groupBy(all, ({ ppid }) => (known.has(ppid) ? ppid : 0));
+  const children = Map.groupBy(all, ({ ppid }) => ppid);
   const lines = [`${'PID'.padStart(7)}${'PGID'.padStart(7)}${'SID'.padStart(7)}   COMM`];
-  const waiting = (children.get(0) ?? []).toReversed().map((entry) => ({ entry, depth: 0 }));
-  for (let next = waiting.pop(); next; next = waiting.pop()) {
-    const { entry, depth } = next;
-    const comm = (await images.message(`core-${entry.pid}.img`, CoreEntry))?.tc?.comm ?? '?';
-    const numbers = [entry.pid, entry.pgid, entry.sid].map((value) => String(value).padStart(7));
-    lines.push(`${numbers.join('')}   ${' '.repeat(4 * depth)}${comm}`);
-    const below = (children.get(entry.pid) ?? []).toReversed();
-    waiting.push(...below.map((child) => ({ entry: child, depth: depth + 1 })));
+  const shown = new Set<PstreeEntry>();
+  // Roots first; then what hangs together in circles only.
+  for (const root of [...all.filter(({ ppid }) => ppid === 0 || !known.has(ppid)), ...all]) {
+    const waiting = [{ entry: root, depth: 0 }];
+    for (let next = waiting.pop(); next; next = waiting.pop()) {
+      const { entry, depth } = next;
+      if (shown.has(entry)) continue;
+      shown.add(entry);
+      const comm = (await images.message(`core-${entry.pid}.img`, CoreEntry))?.tc?.comm ?? '?';
+      const numbers = [entry.pid, entry.pgid, entry.sid].map((value) => String(value).padStart(7));
+      lines.push(`${numbers.join('')}   ${' '.repeat(4 * Math.min(depth, deepest))}${comm}`);
+      const below = entry.pid === 0 ? [] : (children.get(entry.pid) ?? []).toReversed();
+      for (const child of below) waiting.push({ entry: child, depth: depth + 1 });
+    }
   }
   return lines;
 }
@@ -120,15 +129,10 @@ export async function exploreRss(images: ImageSet): Promise<string[]> {
   for (const { pid } of await images.messages('pstree.img', PstreeEntry)) {
     lines.push(String(pid));
     const vmas = (await images.message(`mm-${pid}.img`, MmEntry))?.vmas ?? [];
-    const image = await images.image(`pagemap-${pid}.img`);
-    const pages = (image?.entries ?? []).filter(({ type }) => type === PagemapEntry);
-    lines.push(
-      ...rssLines(
-        table,
-        vmas,
-        pages.map(({ message }) => message as PagemapEntry),
-      ),
-    );
+    const entries = await images.entries(`pagemap-${pid}.img`, PagemapEntry);
+    const pages = entries.filter(({ type }) => type === PagemapEntry);
+    const entriesOf = pages.map(({ message }) => message as PagemapEntry);
+    for (const line of rssLines(table, vmas, entriesOf)) lines.push(line);
   }
   return lines;
 }
@@ -148,7 +152,8 @@ function rssLines(table: FileTable, vmas: readonly VmaEntry[], pages: readonly P
       shown = at;
     }
     at -= 1;
-    lines.push(...`${`\t${hex(entry.vaddr)} / ${String(count).padEnd(8)}`.padEnd(24)}${text}`.split('\n'));
+    const first = `\t${hex(entry.vaddr)} / ${String(count).padEnd(8)}`.padEnd(24);
+    for (const line of `${first}${text}`.split('\n')) lines.push(line);
     if (at < 0) at = 0;
   }
   return lines;

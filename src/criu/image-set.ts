@@ -20,7 +20,7 @@ export interface ImageSetLimits {
   maxEntries: number;
 }
 
-const defaultLimits: ImageSetLimits = { maxImageSize: 256 << 20, maxEntries: 4_000_000 };
+const defaultLimits: ImageSetLimits = { maxImageSize: 256 << 20, maxEntries: 250_000 };
 
 /** The images of one dump, decoded when asked for and then kept. */
 export class ImageSet {

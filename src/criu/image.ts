@@ -30,7 +30,7 @@ export interface ImageLimits {
   maxEntries: number;
 }
 
-const defaultLimits: ImageLimits = { maxEntries: 4_000_000 };
+const defaultLimits: ImageLimits = { maxEntries: 250_000 };
 
 /** The start of an image: what it is and where its first entry stands. */
 export interface ImageHeader {
@@ -84,7 +84,10 @@ export function decodeImage(bytes: Uint8Array, name = 'image', limits: Partial<I
   const { payload } = header.kind;
   while (!cursor.done) {
     if (entries.length >= maxEntries) {
-      throw new CodedError('resource-exhausted', `${name}: more than ${maxEntries} entries`);
+      throw new CodedError('resource-exhausted', `${name}: more than ${maxEntries} entries`, {
+        data: { file: name, allowed: maxEntries },
+        hint: 'if the images can be trusted, raise the limit with --max-image-entries',
+      });
     }
     const { message, raw } = cursor.message(type);
     entries.push({ type, message, raw, extra: readExtra(payload, type, message, cursor) });

@@ -9,7 +9,8 @@ export interface ImagesOptions extends Partial<ImageSetLimits> {
 
 /** CRIU's images in a checkpoint: those of the dump, or those of the pre-dump where it holds only one. */
 export async function imagesOf(checkpoint: Checkpoint, options: ImagesOptions = {}): Promise<ImageSet> {
-  return new ImageSet(await filesOf(checkpoint, options.parent), options);
+  const limits = { maxEntries: checkpoint.limits.imageEntries, ...options };
+  return new ImageSet(await filesOf(checkpoint, options.parent), limits);
 }
 
 async function filesOf(checkpoint: Checkpoint, parent: Checkpoint | undefined): Promise<ImageFiles> {

@@ -21,6 +21,9 @@ export function treeText(root: TreeNode): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** Levels that are indented; what is deeper hangs at the last of them, so that lines stay short. */
+const deepest = 64;
+
 function appendChildren(node: TreeNode, indent: string, lines: string[]): void {
   // A loop with its own stack: a process tree from outside may be deeper than ours may be.
   const stack = [{ children: node.children, at: 0, indent }];
@@ -32,7 +35,8 @@ function appendChildren(node: TreeNode, indent: string, lines: string[]): void {
     }
     const last = top.at === top.children.length;
     lines.push(`${top.indent}${last ? '└── ' : '├── '}${label(child)}`);
-    stack.push({ children: child.children, at: 0, indent: top.indent + (last ? '    ' : '│   ') });
+    const indent = stack.length < deepest ? top.indent + (last ? '    ' : '│   ') : top.indent;
+    stack.push({ children: child.children, at: 0, indent });
   }
 }
 
