@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # Reading the system's certificates at each start costs Node 60 ms; nothing here talks to the outside.
 unexport NODE_EXTRA_CA_CERTS
 
-.PHONY: help deps runtime build package check generate test demo bench fuzz clean
+.PHONY: help deps runtime build package check generate test demo bench soak fuzz clean
 
 help: ## these lines
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,12 @@ demo: deps runtime build ## checkpoints moved from one node to another, told as 
 
 bench: deps runtime build ## against the tools of today, side by side (SIZES="1 100" for less than 1 GiB)
 	@$(tied) scripts/bench $(SIZES)
+
+# `make soak CHECKPOINTS="1000 8"`: how many, how many at once.
+CHECKPOINTS := 500 4
+
+soak: deps runtime ## hundreds of checkpoints in a row, and what they leave behind
+	@$(tied) scripts/runtime-root run -- node scripts/benchmarks/soak.ts $(CHECKPOINTS)
 
 # Each fuzz test goes on for this many seconds; in `make test` it takes a few.
 SECONDS_EACH := 60

@@ -34,6 +34,11 @@ export class TestNode {
     if (folder === undefined) t.after(() => this.#clear());
   }
 
+  /** Of its daemon, while that runs. */
+  get pid(): number | undefined {
+    return this.#daemon?.pid;
+  }
+
   get root(): string {
     return join(this.folder, 'root');
   }

@@ -1,4 +1,4 @@
-import { request } from 'node:https';
+import { type Agent, request } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
 import { firstOf } from '../../src/auth/authenticator.ts';
 import { type Issuer, makeCertificate } from '../../src/auth/certificate.ts';
@@ -106,9 +106,11 @@ export interface Ask {
   headers?: Record<string, string>;
   as?: { certificate: string; key: string };
   body?: string;
+  /** Keeps connections; each request has one of its own where left out. */
+  agent?: Agent;
 }
 
-/** One request on a connection of its own; the path goes over the wire as it is. */
+/** One request, on a connection of its own unless there is an agent; the path goes over the wire as it is. */
 export function ask(trust: Trust, port: number, path: string, options: Ask = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const outgoing = request(
@@ -119,7 +121,7 @@ export function ask(trust: Trust, port: number, path: string, options: Ask = {})
         method: options.method ?? 'POST',
         headers: options.headers ?? {},
         ca: trust.ca.certificate,
-        agent: false,
+        agent: options.agent ?? false,
         ...(options.as ? { cert: options.as.certificate, key: options.as.key } : {}),
       },
       (incoming) => {
