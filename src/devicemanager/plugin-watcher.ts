@@ -48,7 +48,9 @@ interface Known {
 export class PluginWatcher {
   readonly #options: PluginWatcherOptions;
   readonly #known = new Map<string, Known>();
-  #looking: Promise<void> | undefined;
+  #looking = false;
+  /** Something has changed since the look that goes on began. */
+  #again = false;
 
   constructor(options: PluginWatcherOptions) {
     this.#options = options;
@@ -58,20 +60,26 @@ export class PluginWatcher {
   async start(signal: AbortSignal): Promise<void> {
     const { directory, log } = this.#options;
     await makeDirectories(directory, 0o750);
-    const look = () => {
-      this.#looking ??= this.look(signal)
-        .catch((error: unknown) => {
-          if (!signal.aborted) log('error', `looking for plugins in ${directory}: ${messageOf(error)}`);
-        })
-        .finally(() => {
-          this.#looking = undefined;
-        });
-    };
+    const look = () => void this.#lookInTurn(signal);
     const timer = setInterval(look, lookInterval);
     const watcher = watch(directory, { signal, persistent: false }, look);
     watcher.on('error', (error) => log('warn', `watching ${directory}: ${messageOf(error)}`));
     signal.addEventListener('abort', () => clearInterval(timer), { once: true });
     look();
+  }
+
+  async #lookInTurn(signal: AbortSignal): Promise<void> {
+    this.#again = true;
+    if (this.#looking) return;
+    this.#looking = true;
+    while (this.#again && !signal.aborted) {
+      this.#again = false;
+      await this.look(signal).catch((error: unknown) => {
+        const { directory, log } = this.#options;
+        if (!signal.aborted) log('error', `looking for plugins in ${directory}: ${messageOf(error)}`);
+      });
+    }
+    this.#looking = false;
   }
 
   /** Compares what is there with what is known. */
@@ -101,6 +109,7 @@ export class PluginWatcher {
       const pause = Math.min(lastPause, firstPause * 2 ** Math.min(known.failures, 20));
       Object.assign(known, { failures: known.failures + 1, retryAt: Date.now() + pause });
       this.#options.log('error', messageOf(error), { socket: path });
+      setTimeout(() => void this.#lookInTurn(signal), pause + 1).unref();
     }
   }
 

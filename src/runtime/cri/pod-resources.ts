@@ -30,7 +30,8 @@ export async function podResources(root: string): Promise<Map<string, ContainerR
       for (const { name, cpuIds, devices: lists } of containers) {
         const devices = new Map<string, string[]>();
         for (const { resourceName, deviceIds } of lists) {
-          devices.set(resourceName, [...(devices.get(resourceName) ?? []), ...deviceIds]);
+          // A device of several NUMA nodes comes once for each.
+          devices.set(resourceName, [...new Set([...(devices.get(resourceName) ?? []), ...deviceIds])]);
         }
         const cpus = [...new Set(cpuIds.map(Number))].sort((a, b) => a - b);
         found.set(`${namespace}/${pod}/${name}`, { cpus, devices });
