@@ -38,6 +38,8 @@ interface Known {
   /** Tells a socket from one that took its place. */
   identity: string;
   registered: boolean;
+  /** Whether it is being taken on now. */
+  busy: boolean;
   failures: number;
   retryAt: number;
   /** Where the plugin itself answers. */
@@ -90,26 +92,32 @@ export class PluginWatcher {
       this.#known.delete(path);
       if (known.endpoint !== undefined) this.#options.registry.disconnect(known.endpoint);
     }
-    const open = [...found].filter(([path, identity]) => {
-      const known = this.#known.get(path) ?? { identity, registered: false, failures: 0, retryAt: 0 };
+    for (const [path, identity] of found) {
+      const fresh = { identity, registered: false, busy: false, failures: 0, retryAt: 0 };
+      const known = this.#known.get(path) ?? fresh;
       this.#known.set(path, known);
-      return !known.registered && known.retryAt <= Date.now();
-    });
-    await Promise.all(open.map(([path]) => this.#register(path, signal)));
+      // One that does not answer keeps nobody else waiting.
+      if (!known.registered && !known.busy && known.retryAt <= Date.now()) {
+        void this.#register(path, known, signal);
+      }
+    }
   }
 
-  async #register(path: string, signal: AbortSignal): Promise<void> {
-    const known = this.#known.get(path);
-    if (!known) return;
+  async #register(path: string, known: Known, signal: AbortSignal): Promise<void> {
+    known.busy = true;
     try {
-      const endpoint = await this.#takeOn(path, signal);
-      Object.assign(known, { registered: true, endpoint });
+      known.endpoint = await this.#takeOn(path, signal);
+      known.registered = true;
+      if (this.#known.get(path) !== known) this.#options.registry.disconnect(known.endpoint);
     } catch (error) {
       if (signal.aborted) return;
       const pause = Math.min(lastPause, firstPause * 2 ** Math.min(known.failures, 20));
-      Object.assign(known, { failures: known.failures + 1, retryAt: Date.now() + pause });
+      known.failures++;
+      known.retryAt = Date.now() + pause;
       this.#options.log('error', messageOf(error), { socket: path });
       setTimeout(() => void this.#lookInTurn(signal), pause + 1).unref();
+    } finally {
+      known.busy = false;
     }
   }
 

@@ -41,7 +41,7 @@ export class Admissions {
 
   /**
    * Sets aside what the pod's containers ask for, once.
-   * @param keep do not take back what the pod has when it is rejected, because its sandbox lives
+   * @param keep do not take back what the pod has when it is rejected: its sandbox lives, or is to be restored
    * @throws RejectedError
    */
   async admit(pod: Pod, facts: AdmissionFacts, keep: boolean, signal: AbortSignal): Promise<void> {

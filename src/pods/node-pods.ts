@@ -148,7 +148,7 @@ export class NodePods {
    * called before anything is made of the pod, while it is held exclusively.
    * @throws RejectedError
    */
-  async admit({ pod }: PodRecord, signal: AbortSignal): Promise<void> {
+  async admit({ pod, restoring = false }: PodRecord, signal: AbortSignal): Promise<void> {
     const { uid } = pod.metadata;
     if (this.#admissions.has(uid)) return;
     // One pod after the other: who is alive is true until the answer is there.
@@ -162,7 +162,8 @@ export class NodePods {
         alive: new Set([uid, ...alive.map(uidOf)]),
         running: new Set(running.map(({ name }) => name)),
       };
-      await this.#admissions.admit(pod, facts, living !== undefined, signal);
+      // A process that is to continue has what it had, or waits for it.
+      await this.#admissions.admit(pod, facts, living !== undefined || restoring, signal);
     });
   }
 

@@ -6,7 +6,9 @@ import { type CheckpointedPod, entryMembers, isSandboxId } from '../kubeletstate
 import { privateDirectory } from '../localfs/atomic-file.ts';
 import type { CheckpointsDirectory, ListedPod } from '../localfs/checkpoints-directory.ts';
 import { makeDirectories } from '../localfs/make-directories.ts';
+import { RejectedError } from './admissions.ts';
 import type { Log, NodePods } from './node-pods.ts';
+import { pause } from './pause.ts';
 import { allContainers, type Pod, podName } from './pod.ts';
 import { type PodDescription, readPodArchive, unpackPodArchive } from './pod-archive.ts';
 import type { PodDirectories } from './pod-directories.ts';
@@ -27,6 +29,10 @@ export interface PodRestoreOptions {
   timeout: number;
   log: Log;
 }
+
+/** Pauses between two attempts to restore pods that may not run here yet: doubled from the first to the last. */
+const firstPause = 1000;
+const lastPause = 30_000;
 
 /** A pod that is to continue from its checkpoint. */
 interface Pending {
@@ -67,8 +73,25 @@ export class PodRestores {
     }
     await this.#releaseDrained(listed);
     return async () => {
-      for (const item of pending) await this.#restoreListed(item, signal);
+      const rejected: Pending[] = [];
+      for (const item of pending) if (!(await this.#restoreListed(item, signal))) rejected.push(item);
+      if (rejected.length > 0) void this.#tryAgain(rejected, signal);
     };
+  }
+
+  /** Pods whose devices are not there yet, after a reboot say, continue when these are. */
+  async #tryAgain(rejected: readonly Pending[], signal: AbortSignal): Promise<void> {
+    let left = rejected;
+    for (let wait = firstPause; left.length > 0; wait = Math.min(lastPause, 2 * wait)) {
+      await pause(wait, signal);
+      if (signal.aborted) return;
+      const still: Pending[] = [];
+      for (const item of left) {
+        const wanted = this.#options.pods.byUid(item.record.pod.metadata.uid)?.restoring;
+        if (wanted && !(await this.#restoreListed(item, signal))) still.push(item);
+      }
+      left = still;
+    }
   }
 
   /**
@@ -207,23 +230,30 @@ export class PodRestores {
     }
   }
 
-  async #restoreListed({ record, archive }: Pending, signal: AbortSignal): Promise<void> {
+  /** @returns false where the pod may not run here yet, and is to be tried again */
+  async #restoreListed({ record, archive }: Pending, signal: AbortSignal): Promise<boolean> {
     const { pods, directory, log } = this.#options;
     const { uid } = record.pod.metadata;
     const sandboxId = record.restoredFrom ?? '';
-    await pods.exclusively(uid, async () => {
+    return pods.exclusively(uid, async () => {
       try {
+        await pods.admit(record, signal);
         await directory.markRestoring(sandboxId, new Date());
         await this.#restore(record, archive, signal);
         await directory.markRestored(sandboxId, new Date());
         log('info', `pod ${podName(record.pod)} continues from its checkpoint`, { checkpoint: sandboxId });
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted) return true;
+        if (error instanceof RejectedError) {
+          pods.note(uid, error.message);
+          return false;
+        }
         const message = `restoring from ${archive}: ${messageOf(error)}`;
         pods.note(uid, message);
         log('error', `pod ${podName(record.pod)}: ${message}`, isCoded(error) ? { code: error.code } : {});
         await directory.clearRestoring(sandboxId).catch(() => undefined);
       }
+      return true;
     });
   }
 

@@ -179,3 +179,46 @@ test('a plugin in Python, over another implementation of gRPC, gives its device'
   assert.deepEqual(node.output('p', 'c'), ['/dev/tun', described('/dev/net/tun')]);
   assert.match(out, /prestart net-tun\n/);
 });
+
+test(
+  'a drained pod continues with its device when the plugin is back after a restart',
+  needsRuntime,
+  async (t) => {
+    const node = new TestNode(t);
+    const counting = 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done';
+    node.manifest('a', pod('a', 1).replace('while :; do sleep 0.1; done', counting));
+    node.manifest('b', pod('b', 1));
+    await node.start();
+    const plugin = examplePlugin(t, node);
+    await until('it counts', () => node.output('a', 'c').length > 6);
+    await node.running('b', 'c');
+    const [fuse, tun] = await devices(node);
+    assert.equal((await node.stasis('drain')).status, 0);
+    const last = Number(node.output('a', 'c').at(-1));
+    plugin.child.kill('SIGKILL');
+    await node.stop('SIGKILL');
+    await node.start();
+    const waiting = await until(
+      'it waits for its device',
+      async () => (await node.pod('a'))?.message || undefined,
+    );
+    assert.equal(
+      waiting,
+      'UnexpectedAdmissionError: Allocate failed due to no healthy devices present; ' +
+        `cannot allocate unhealthy devices ${resource}, which is unexpected`,
+    );
+    examplePlugin(t, node);
+    await node.running('a', 'c');
+    await node.running('b', 'c');
+    const all = await until('it counts on', () => {
+      const numbers = node.output('a', 'c').map(Number);
+      return Math.max(...numbers.filter((number) => number > 0)) > last ? numbers : undefined;
+    });
+    assert.equal(all.filter((number) => number === 1).length, 1, 'it has not begun again');
+    assert.deepEqual(
+      (await devices(node)).map(({ pod: owner }) => owner),
+      [fuse?.pod, tun?.pod],
+    );
+    assert.equal((await node.pod('a'))?.restored, true);
+  },
+);
