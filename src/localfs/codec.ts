@@ -11,7 +11,9 @@ import {
 } from 'node:zlib';
 import type { Codec, Compression } from '../archive/compression.ts';
 import { splitZstd } from '../archive/zstd-frames.ts';
-import { CodedError, messageOf } from '../errors/coded-error.ts';
+import { CodedError } from '../errors/coded-error.ts';
+import { damaged } from './damaged-data.ts';
+import { canUnpackNow, unpackZstdNow } from './zstd-now.ts';
 
 /** Large pieces: with zlib's own 16 KiB, unpacking takes twice as long. */
 const chunkSize = 256 << 10;
@@ -46,6 +48,22 @@ export const codec: Codec = {
     return zstdBytes(bytes, { params, pledgedSrcSize: bytes.length });
   },
 };
+
+/** As {@link codec}, for programs that have nothing else to do meanwhile: not for servers. */
+export const blockingCodec: Codec = {
+  ...codec,
+  decompress: (compression, pieces, signal) =>
+    compression === 'zstd' && canUnpackNow()
+      ? decompressNow(pieces, signal)
+      : decompress(compression, pieces, signal),
+};
+
+async function* decompressNow(
+  pieces: AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  for await (const frame of splitZstd(pieces)) yield* unpackZstdNow(frame, signal);
+}
 
 async function* decompress(
   compression: Compression,
@@ -87,12 +105,4 @@ async function* unpack(
     input.destroy();
     unpacker.destroy();
   }
-}
-
-function damaged(compression: Compression, found: unknown): CodedError {
-  const text = messageOf(found);
-  const cut = text === 'unexpected end of file' ? 'unexpected EOF: ' : '';
-  return new CodedError('corrupt', `${cut}the ${compression} data are damaged or cut off (${text})`, {
-    cause: found,
-  });
 }

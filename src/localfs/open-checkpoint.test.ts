@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -8,10 +9,13 @@ import { gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { writeFrames } from '../archive/frames-writer.ts';
 import { indexTar } from '../archive/tar-index.ts';
 import { type NewMember, writeTar } from '../archive/tar-writer.ts';
-import { bytesSource } from '../bytes/byte-source.ts';
+import { type ByteSource, bytesSource } from '../bytes/byte-source.ts';
+import { utf8 } from '../bytes/text.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { openArchive } from '../checkpoint/from-archive.ts';
+import { readIdentity } from '../checkpoint/identity.ts';
 import { isCoded } from '../errors/coded-error.ts';
-import { codec } from './codec.ts';
+import { blockingCodec, codec } from './codec.ts';
 import { openCheckpoint } from './open-checkpoint.ts';
 import { sha256Of } from './sha256.ts';
 
@@ -76,8 +80,11 @@ for (const [engine, bytes] of Object.entries(samples)) {
     mkdirSync(paths['directory']);
     execFileSync('tar', ['-xf', paths['tar'] ?? '', '-C', paths['directory']]);
     let expected: Record<string, string> | undefined;
-    for (const [format, path] of Object.entries(paths)) {
-      const checkpoint = await openCheckpoint(path);
+    const ways = Object.entries(paths).flatMap(([format, path]) =>
+      [false, true].map((blocking) => ({ format, path, blocking })),
+    );
+    for (const { format, path, blocking } of ways) {
+      const checkpoint = await openCheckpoint(path, { blocking });
       assert.equal(checkpoint.format, format);
       const found = await digests(checkpoint);
       expected ??= found;
@@ -87,6 +94,35 @@ for (const [engine, bytes] of Object.entries(samples)) {
     }
     assert.ok(expected?.['checkpoint/pstree.img']);
   });
+}
+
+for (const [name, way] of Object.entries({ codec, blockingCodec })) {
+  for (const compression of ['gzip', 'zstd'] as const) {
+    test(`openArchive + ${name}: identity takes the first bytes of ${compression} and no more`, async () => {
+      const plain: Uint8Array[] = [];
+      const pages = randomBytes(16 << 20);
+      const members = ['config.dump', 'spec.dump'].map((member) => ({
+        name: member,
+        content: utf8('{"id":"1"}'),
+      }));
+      for await (const piece of writeTar([...members, { name: 'checkpoint/pages-1.img', content: pages }]))
+        plain.push(piece);
+      const bytes = (compression === 'gzip' ? gzipSync : zstdCompressSync)(Buffer.concat(plain));
+      let read = 0;
+      const counted: ByteSource = {
+        size: bytes.length,
+        async read(offset, length) {
+          read += length;
+          return bytes.subarray(offset, offset + length);
+        },
+        async close() {},
+      };
+      const checkpoint = await openArchive(counted, { origin: 'x', codec: way });
+      assert.equal((await readIdentity(checkpoint)).id, '1');
+      assert.ok(bytes.length > 16 << 20 && read <= 2 << 20, `${read} bytes of ${bytes.length}`);
+      await checkpoint.close();
+    });
+  }
 }
 
 test('openCheckpoint + an OCI layout, as a tar and as a directory', async (t) => {

@@ -1,5 +1,6 @@
 import { fstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Codec } from '../archive/compression.ts';
 import { type ArchiveLimits, defaultLimits } from '../archive/limits.ts';
 import type { ByteSource } from '../bytes/byte-source.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
@@ -7,7 +8,7 @@ import { openArchive } from '../checkpoint/from-archive.ts';
 import { layoutFile } from '../oci/layout-names.ts';
 import { type FileSourceOptions, openFileSource } from './file-source.ts';
 import { innerPath, openInner } from './inner-archive.ts';
-import { lateCodec as codec } from './late-codec.ts';
+import { lateBlockingCodec, lateCodec } from './late-codec.ts';
 
 export interface OpenOptions extends FileSourceOptions {
   limits?: ArchiveLimits;
@@ -46,7 +47,10 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
 
 async function fromSource(source: ByteSource, origin: string, options: OpenOptions): Promise<Checkpoint> {
   const { limits = defaultLimits, signal } = options;
-  const archive = await openArchive(source, { origin, codec, limits, signal, refuseLayout: true });
+  const archive = await openArchive(source, {
+    ...{ origin, limits, signal, refuseLayout: true },
+    codec: codecFor(options),
+  });
   // The mark of an OCI layout is a member at the top; a compressed archive says so when it passes.
   if (archive.sequential) return archive;
   try {
@@ -58,22 +62,27 @@ async function fromSource(source: ByteSource, origin: string, options: OpenOptio
 }
 
 /** @param layout owned from here on: closed with what is returned. */
-async function fromImage(layout: Checkpoint, { limits = defaultLimits, signal, image }: OpenOptions) {
+async function fromImage(layout: Checkpoint, options: OpenOptions) {
+  const { limits = defaultLimits, signal, image } = options;
   const { imageLayers } = await import('../oci/checkpoint-layer.ts');
   const { layers, open } = await imageLayers(layout, image, signal);
-  const options = { origin: layout.origin, codec, limits, signal };
+  const within = { origin: layout.origin, codec: codecFor(options), limits, signal };
   const close = (): Promise<void> => layout.close();
   if (layers.length === 1 && layers[0])
-    return openArchive(closing(await open(layers[0], signal), close), options);
+    return openArchive(closing(await open(layers[0], signal), close), within);
   const opened: Checkpoint[] = [];
   try {
-    for (const layer of layers) opened.push(await openArchive(await open(layer, signal), options));
+    for (const layer of layers) opened.push(await openArchive(await open(layer, signal), within));
   } catch (error) {
     for (const layer of opened) await layer.close();
     throw error;
   }
   const { layersCheckpoint } = await import('../checkpoint/from-layers.ts');
   return layersCheckpoint(opened, { origin: layout.origin, format: 'OCI image', close });
+}
+
+function codecFor({ blocking }: OpenOptions): Codec {
+  return blocking ? lateBlockingCodec : lateCodec;
 }
 
 function closing(source: ByteSource, close: () => Promise<void>): ByteSource {
