@@ -29,6 +29,7 @@ test('attributesOf maps methods and paths as the kubelet does', () => {
   assert.equal(sub('/checkpointx'), 'proxy');
   assert.equal(sub('/healthz'), 'healthz,proxy');
   assert.equal(sub('/metrics'), 'metrics');
+  assert.equal(sub('/apis/stasis/v1/devices'), 'pods,proxy');
   assert.equal(sub('/'), 'proxy');
 });
 

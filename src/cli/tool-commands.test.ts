@@ -302,3 +302,12 @@ test('verify --needs: what a restore would need, in JSON always', async () => {
     reason: 'registers and code are those of this machine',
   });
 });
+
+test('deviceplugin versions prints the table, and as JSON', async () => {
+  const { status, out } = await stasis(['deviceplugin', 'versions']);
+  assert.equal(status, 0);
+  assert.match(out, /^KUBERNETES {3}v1alpha1 {3}v1beta1 {3}NEW IN IT\n1\.8 {10}✓ {10}-\n/);
+  assert.match(out, /\n1\.26 {9}- {10}✓\n/);
+  const json = JSON.parse((await stasis(['deviceplugin', 'versions', '-o', 'json'])).out);
+  assert.deepEqual(json[0], { kubernetes: '1.8', apis: { v1alpha1: true, v1beta1: false }, new: [] });
+});
