@@ -1,6 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { join } from 'node:path';
 import type { ConnectRouter } from '@connectrpc/connect';
+import type { RuntimeEvent } from '../../api/runtime-events.ts';
 import { CodedError } from '../../errors/coded-error.ts';
 import { ImageService, RuntimeService } from '../../gen/cri/v1/api_pb.ts';
 import { privateDirectory } from '../../localfs/atomic-file.ts';
@@ -40,6 +41,8 @@ export interface BuiltinRuntimeOptions {
   hooks?: CheckpointHooks;
   /** One line each for whoever operates this. */
   log?: (line: string) => void;
+  /** Learns how far checkpoints are. */
+  tell?: (event: RuntimeEvent) => void;
   /** The product's version, for callers that ask. */
   version?: string;
   /** Executables to use in place of those on PATH. */
@@ -70,7 +73,7 @@ export async function createBuiltinRuntime(options: BuiltinRuntimeOptions): Prom
   try {
     const machine = await openMachine(paths, options);
     await adopt(machine);
-    const runtime = runtimeOver(machine);
+    const runtime = runtimeOver(machine, options.tell ?? (() => {}));
     const ready = machine.sandboxes.all().filter(({ state }) => state === 'ready');
     const running = machine.containers.all().filter((record) => phaseOf(record) === 'running');
     await options.hooks?.recover?.(runtime, ready, running);
@@ -167,10 +170,11 @@ function watchEnds(machine: Machine): FSWatcher {
   return watcher;
 }
 
-function runtimeOver(machine: Machine): BuiltinRuntime {
+function runtimeOver(machine: Machine, tell: (event: RuntimeEvent) => void): BuiltinRuntime {
   return {
     paths: machine.paths,
     log: machine.log,
+    tell,
     sandbox: (id) => machine.sandboxes.get(id),
     async container(id) {
       const record = machine.containers.get(id);

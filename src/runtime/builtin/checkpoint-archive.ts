@@ -49,21 +49,25 @@ export async function writeArchive(
   const parts = await partsOf(paths, captured);
   const version = await captured.target.oci.version(deadline.call());
   const facts = await captureFacts(captured, options, version);
+  const imageBytes = await imageBytesOf(captured);
   const file = await createAt(location);
+  const { tell } = captured.target;
   let bytes = 0;
   try {
+    tell?.({ stage: 'archiving', written: 0, estimated: imageBytes });
     const mtime = Math.floor(captured.frozenAt.getTime() / 1000);
     for await (const piece of writeTar(withManifest(membersOf(parts, mtime), facts, sha256))) {
       deadline.check();
       await file.write(piece);
       bytes += piece.length;
+      tell?.({ stage: 'archiving', written: bytes, estimated: Math.max(imageBytes, bytes) });
     }
     await file.commit();
   } catch (error) {
     await file.discard();
     throw spaceError(error);
   }
-  return { bytes, imageBytes: await imageBytesOf(captured) };
+  return { bytes, imageBytes };
 }
 
 /** @throws CodedError `not-found` or the system's own error, in words. */

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { RuntimeEvent } from '../../api/runtime-events.ts';
 import { CodedError, isCoded, messageOf } from '../../errors/coded-error.ts';
 import { explainLog, longestLog } from '../../inspect/dump-log.ts';
 import { privateDirectory } from '../../localfs/atomic-file.ts';
@@ -24,6 +25,8 @@ export interface CaptureTarget {
   cgroup: string;
   /** File of its network namespace; empty for the node's. */
   network: string;
+  /** Says how far its checkpoint is. */
+  tell?: (event: Omit<RuntimeEvent, 'containerId'>) => void;
 }
 
 /** What was taken of one container; everything lies in the operation's scratch folder. */
@@ -71,6 +74,7 @@ export async function captureTogether(
   const failures: unknown[] = [];
   let unlock: (() => Promise<void>) | undefined;
   try {
+    for (const { tell } of targets) tell?.({ stage: 'freezing' });
     frozen.push(...(await freezeAll(targets, deadline)));
     unlock = await lockNetwork(targets[0]?.network ?? '');
     const how = { ...options, networkLocked: unlock !== undefined };
@@ -84,12 +88,15 @@ export async function captureTogether(
   }
   await unlock?.();
   const frozenMicroseconds: number[] = [];
-  for (const [index, { cgroup }] of targets.entries()) {
+  for (const [index, { cgroup, tell }] of targets.entries()) {
     if (!keepFrozen || failures.length > 0) {
       await thaw(cgroup).catch((error: unknown) => failures.push(error));
     }
     const since = frozen[index]?.since;
-    if (since !== undefined) frozenMicroseconds.push(Math.round((performance.now() - since) * 1000));
+    if (since === undefined) continue;
+    const length = Math.round((performance.now() - since) * 1000);
+    frozenMicroseconds.push(length);
+    tell?.({ stage: 'thawed', frozenMicroseconds: length });
   }
   if (failures.length > 0) throw failures[0];
   return taken.map((each, index) => ({
@@ -142,6 +149,7 @@ async function captureFrozen(
   const images = join(folder, 'images');
   const work = join(folder, 'work');
   for (const path of [folder, images, work]) await mkdir(path, { mode: privateDirectory });
+  target.tell?.({ stage: 'dumping', folder: images });
   let failed = false;
   const check = (): void => {
     if (failed) throw new CodedError('cancelled', 'another part of the capture has failed');

@@ -101,6 +101,7 @@ export async function targetOf(runtime: BuiltinRuntime, id: string): Promise<Cap
     oci: runtime.ociRuntimeOf(sandbox),
     cgroup,
     network: sandbox.namespaces.network ?? '',
+    tell: (event) => runtime.tell({ containerId: container.id, ...event }),
   };
 }
 

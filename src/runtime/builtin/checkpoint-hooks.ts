@@ -13,10 +13,10 @@ import { restorePod } from './restore-pod.ts';
 export function checkpointHooks(): CheckpointHooks {
   return {
     async checkpointContainer(runtime, request, signal) {
-      await checkpointContainer(runtime, request, signal);
+      await told(runtime, [request.containerId], () => checkpointContainer(runtime, request, signal));
     },
     async checkpointPod(runtime, request, signal) {
-      await checkpointPod(runtime, request, signal);
+      await told(runtime, request.containerIds, () => checkpointPod(runtime, request, signal));
     },
     restorePod,
     createFromArchive,
@@ -28,6 +28,20 @@ export function checkpointHooks(): CheckpointHooks {
     },
     recover,
   };
+}
+
+/** Says when the work begins and when nothing of it is left: a caller that gives up is answered before. */
+async function told(
+  runtime: BuiltinRuntime,
+  containerIds: readonly string[],
+  work: () => Promise<unknown>,
+): Promise<void> {
+  for (const containerId of containerIds) runtime.tell({ containerId, stage: 'begun' });
+  try {
+    await work();
+  } finally {
+    for (const containerId of containerIds) runtime.tell({ containerId, stage: 'ended' });
+  }
 }
 
 async function afterRestore(

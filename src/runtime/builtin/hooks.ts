@@ -1,3 +1,4 @@
+import type { RuntimeEvent } from '../../api/runtime-events.ts';
 import type {
   CheckpointContainerRequest,
   CheckpointPodRequest,
@@ -28,6 +29,8 @@ export interface BuiltinRuntime {
   readonly paths: RuntimePaths;
   /** One line for whoever operates this. */
   readonly log: (line: string) => void;
+  /** Says how far a checkpoint is. */
+  readonly tell: (event: RuntimeEvent) => void;
   /** @throws CodedError `not-found`. A prefix of an id is accepted where it is unique. */
   sandbox(id: string): SandboxRecord;
   /** Looked at afresh: a process that has ended is recorded as ended. @throws CodedError `not-found` */
