@@ -1,20 +1,32 @@
 import type { ErrorCode } from '../errors/code.ts';
 import { errorCodes } from '../errors/code.ts';
 import { CodedError } from '../errors/coded-error.ts';
+import { type EndpointName, endpoints, targetOf } from './endpoints.ts';
 import { type CheckpointResponse, type CheckpointTarget, checkpointPath } from './kubelet-checkpoint.ts';
-import {
-  type CheckpointSummary,
-  type DeviceSummary,
-  type DrainResult,
-  type ErrorBody,
-  type List,
-  type NodeStatus,
-  type PodCheckpointResult,
-  type PodSummary,
-  paths,
-  type RestoreRequest,
-  type RestoreResult,
+import type {
+  CheckpointDescription,
+  CheckpointSummary,
+  ContainerCheckpointResult,
+  DeviceSummary,
+  DrainResult,
+  ErrorBody,
+  InspectRequest,
+  List,
+  NodeStatus,
+  Operation,
+  PodCheckpointResult,
+  PodSummary,
+  RestoreRequest,
+  RestoreResult,
+  RuntimeStatus,
+  SearchEnd,
+  SearchHit,
+  SearchRequest,
+  StateContent,
+  StateFileReport,
+  StateFileSummary,
 } from './stasis.ts';
+import { eventsIn, linesIn } from './text-stream.ts';
 
 export interface HttpRequest {
   method: string;
@@ -22,6 +34,7 @@ export interface HttpRequest {
   path: string;
   /** JSON text. */
   body?: string;
+  headers?: Readonly<Record<string, string>>;
 }
 
 export interface HttpAnswer {
@@ -32,74 +45,237 @@ export interface HttpAnswer {
 /** Carries a request to the daemon and brings back the answer, whatever its status. */
 export type Send = (request: HttpRequest, signal: AbortSignal) => Promise<HttpAnswer>;
 
+/** An answer whose body comes piece by piece. */
+export interface HttpStream {
+  status: number;
+  /** Names in lower case. */
+  headers: Readonly<Record<string, string>>;
+  body: AsyncIterable<Uint8Array>;
+}
+
+export type StreamSend = (request: HttpRequest, signal: AbortSignal) => Promise<HttpStream>;
+
+/** Where a download goes on: from this byte, if the archive is still the one of this tag. */
+export interface ResumeAt {
+  offset: number;
+  tag: string;
+}
+
+type Parts = Readonly<Record<string, string>>;
+type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+interface Call {
+  parts?: Parts;
+  query?: Query;
+  body?: unknown;
+}
+
 /** The daemon's API in types. Every method fails with a CodedError that has the daemon's words. */
 export class StasisClient {
   readonly #send: Send;
+  readonly #stream: StreamSend | undefined;
 
-  constructor(send: Send) {
+  /** @param stream for downloads, searches and events; they fail without it */
+  constructor(send: Send, stream?: StreamSend) {
     this.#send = send;
+    this.#stream = stream;
   }
 
-  /** @returns paths of the archives on the node */
+  /** Through the Kubelet Checkpoint API. @returns paths of the archives on the node */
   async checkpointContainer(
     target: CheckpointTarget,
     timeout: number | undefined,
     signal: AbortSignal,
   ): Promise<string[]> {
-    const answer = await this.#call('POST', checkpointPath(target, timeout), undefined, signal);
+    const answer = await this.#request('POST', checkpointPath(target, timeout), undefined, signal);
     return (JSON.parse(answer) as CheckpointResponse).items;
+  }
+
+  /** Through our own API, which says more of what was made. */
+  makeContainerCheckpoint(
+    target: CheckpointTarget,
+    timeout: number | undefined,
+    signal: AbortSignal,
+  ): Promise<ContainerCheckpointResult> {
+    return this.#json('checkpointContainer', { parts: { ...target }, query: { timeout } }, signal);
   }
 
   checkpointPod(
     namespace: string,
-    name: string,
+    pod: string,
     timeout: number | undefined,
     signal: AbortSignal,
   ): Promise<PodCheckpointResult> {
-    return this.#json('POST', withTimeout(paths.podCheckpoint(namespace, name), timeout), undefined, signal);
+    return this.#json('checkpointPod', { parts: { namespace, pod }, query: { timeout } }, signal);
+  }
+
+  /** Begins the checkpoint of a container, or of a pod, that goes on without us. */
+  startCheckpoint(
+    target: Operation['target'],
+    timeout: number | undefined,
+    signal: AbortSignal,
+  ): Promise<Operation> {
+    const { container, ...pod } = target;
+    const query = { timeout, async: true };
+    return container === undefined
+      ? this.#json('checkpointPod', { parts: pod, query }, signal)
+      : this.#json('checkpointContainer', { parts: { ...pod, container }, query }, signal);
+  }
+
+  operations(signal: AbortSignal): Promise<List<Operation>> {
+    return this.#json('operations', {}, signal);
+  }
+
+  operation(operation: string, signal: AbortSignal): Promise<Operation> {
+    return this.#json('operation', { parts: { operation } }, signal);
+  }
+
+  /** The operation now and whenever it changes; ends after its end. */
+  async *follow(operation: string, signal: AbortSignal): AsyncGenerator<Operation> {
+    const { body } = await this.#open('operationEvents', { parts: { operation } }, signal);
+    for await (const event of eventsIn(body)) yield JSON.parse(event) as Operation;
+  }
+
+  /** Cancels it and waits for its end; forgets one that has ended. */
+  cancel(operation: string, signal: AbortSignal): Promise<Operation> {
+    return this.#json('cancelOperation', { parts: { operation } }, signal);
   }
 
   drain(timeout: number | undefined, signal: AbortSignal): Promise<DrainResult> {
-    return this.#json('POST', withTimeout(paths.drain, timeout), undefined, signal);
+    return this.#json('drain', { query: { timeout } }, signal);
   }
 
   uncordon(signal: AbortSignal): Promise<NodeStatus> {
-    return this.#json('POST', paths.uncordon, undefined, signal);
+    return this.#json('uncordon', {}, signal);
   }
 
   restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreResult> {
-    return this.#json('POST', paths.restore, request, signal);
+    return this.#json('restore', { body: request }, signal);
   }
 
   node(signal: AbortSignal): Promise<NodeStatus> {
-    return this.#json('GET', paths.node, undefined, signal);
+    return this.#json('node', {}, signal);
+  }
+
+  runtime(signal: AbortSignal): Promise<RuntimeStatus> {
+    return this.#json('runtime', {}, signal);
+  }
+
+  /** One line for each check. @throws CodedError with those lines where one fails */
+  ready(signal: AbortSignal): Promise<string> {
+    return this.#call('ready', { query: { verbose: true } }, signal);
+  }
+
+  /** In the text format of Prometheus. */
+  metrics(signal: AbortSignal): Promise<string> {
+    return this.#call('metrics', {}, signal);
+  }
+
+  /** The OpenAPI document. */
+  document(signal: AbortSignal): Promise<Record<string, unknown>> {
+    return this.#json('document', {}, signal);
   }
 
   pods(signal: AbortSignal): Promise<List<PodSummary>> {
-    return this.#json('GET', paths.pods, undefined, signal);
+    return this.#json('pods', {}, signal);
   }
 
-  async deletePod(namespace: string, name: string, signal: AbortSignal): Promise<void> {
-    await this.#call('DELETE', paths.pod(namespace, name), undefined, signal);
+  async deletePod(namespace: string, pod: string, signal: AbortSignal): Promise<void> {
+    await this.#call('deletePod', { parts: { namespace, pod } }, signal);
   }
 
   devices(signal: AbortSignal): Promise<List<DeviceSummary>> {
-    return this.#json('GET', paths.devices, undefined, signal);
+    return this.#json('devices', {}, signal);
   }
 
   checkpoints(signal: AbortSignal): Promise<List<CheckpointSummary>> {
-    return this.#json('GET', paths.checkpoints, undefined, signal);
+    return this.#json('checkpoints', {}, signal);
   }
 
-  async #json<T>(method: string, path: string, body: unknown, signal: AbortSignal): Promise<T> {
-    return JSON.parse(await this.#call(method, path, body, signal)) as T;
+  describeCheckpoint(checkpoint: string, signal: AbortSignal): Promise<CheckpointDescription> {
+    return this.#json('checkpoint', { parts: { checkpoint } }, signal);
   }
 
-  async #call(method: string, path: string, body: unknown, signal: AbortSignal): Promise<string> {
+  /** @param force delete it although it is pinned */
+  async deleteCheckpoint(checkpoint: string, force: boolean, signal: AbortSignal): Promise<void> {
+    const query = { force: force ? true : undefined };
+    await this.#call('deleteCheckpoint', { parts: { checkpoint }, query }, signal);
+  }
+
+  pin(checkpoint: string, reason: string, signal: AbortSignal): Promise<CheckpointDescription> {
+    return this.#json('pin', { parts: { checkpoint }, body: { reason } }, signal);
+  }
+
+  unpin(checkpoint: string, signal: AbortSignal): Promise<CheckpointDescription> {
+    return this.#json('unpin', { parts: { checkpoint } }, signal);
+  }
+
+  /** The archive's bytes, all of them or from where an earlier download ended; the tag is in the header `etag`. */
+  download(checkpoint: string, from: ResumeAt | undefined, signal: AbortSignal): Promise<HttpStream> {
+    const headers = from ? { range: `bytes=${from.offset}-`, 'if-range': from.tag } : {};
+    return this.#open('download', { parts: { checkpoint } }, signal, headers);
+  }
+
+  inspect(
+    checkpoint: string,
+    request: InspectRequest,
+    signal: AbortSignal,
+  ): Promise<Record<string, unknown>> {
+    return this.#json('inspect', { parts: { checkpoint }, query: { ...request } }, signal);
+  }
+
+  /** Hits as they are found, and last how it ended. */
+  async *search(
+    checkpoint: string,
+    container: string | undefined,
+    request: SearchRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<SearchHit | SearchEnd> {
+    const call = { parts: { checkpoint }, query: { container }, body: request };
+    const { body } = await this.#open('search', call, signal);
+    for await (const line of linesIn(body)) yield JSON.parse(line) as SearchHit | SearchEnd;
+  }
+
+  stateFiles(signal: AbortSignal): Promise<List<StateFileSummary>> {
+    return this.#json('stateFiles', {}, signal);
+  }
+
+  verifyState(signal: AbortSignal): Promise<List<StateFileReport>> {
+    return this.#json('verifyState', {}, signal);
+  }
+
+  stateContent(file: string, signal: AbortSignal): Promise<StateContent> {
+    return this.#json('stateContent', { query: { file } }, signal);
+  }
+
+  async #json<T>(name: EndpointName, call: Call, signal: AbortSignal): Promise<T> {
+    return JSON.parse(await this.#call(name, call, signal)) as T;
+  }
+
+  #call(name: EndpointName, { parts, query, body }: Call, signal: AbortSignal): Promise<string> {
+    return this.#request(endpoints[name].method, targetOf(name, parts, query), body, signal);
+  }
+
+  async #request(method: string, path: string, body: unknown, signal: AbortSignal): Promise<string> {
     const request = { method, path, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
     const answer = await this.#send(request, signal);
     if (answer.status >= 200 && answer.status < 300) return answer.body;
     throw errorOf(answer);
+  }
+
+  async #open(
+    name: EndpointName,
+    { parts, query, body }: Call,
+    signal: AbortSignal,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<HttpStream> {
+    if (!this.#stream) throw new CodedError('unsupported', 'this client cannot read answers piece by piece');
+    const path = targetOf(name, parts, query);
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const answer = await this.#stream({ method: endpoints[name].method, path, headers, ...sent }, signal);
+    if (answer.status >= 200 && answer.status < 300) return answer;
+    let text = '';
+    for await (const line of linesIn(answer.body)) text += `${line}\n`;
+    throw errorOf({ status: answer.status, body: text });
   }
 }
 
@@ -122,7 +298,9 @@ const codes: Record<number, ErrorCode> = {
   401: 'unauthenticated',
   403: 'permission-denied',
   404: 'not-found',
+  406: 'invalid-argument',
   409: 'failed-precondition',
+  416: 'invalid-argument',
   429: 'busy',
   503: 'unavailable',
 };
@@ -131,7 +309,3 @@ const hints: Record<number, string> = {
   401: 'give a token that the daemon knows with --token-file, or a client certificate',
   403: 'who this is may not do it: add a rule to the policy, or ask someone who may',
 };
-
-function withTimeout(path: string, timeout: number | undefined): string {
-  return timeout === undefined ? path : `${path}?timeout=${timeout}`;
-}

@@ -1,3 +1,5 @@
+import { encodeSegment } from './endpoints.ts';
+
 /**
  * The words of the Kubelet Checkpoint API: path, query, and every body it answers with. They belong to the
  * kubelet and are kept to the letter; clients compare them.
@@ -86,9 +88,3 @@ export const bodies = {
   notRunning: (container: string) => `container ${container} not found`,
   negativeTimeout: 'CheckpointContainer requires the timeout value to be > 0',
 } as const;
-
-/** One decoded path segment as it stands in a URL; `.` and `..` would be resolved away by clients. */
-function encodeSegment(text: string): string {
-  const encoded = encodeURIComponent(text);
-  return /^\.{1,2}$/.test(encoded) ? encoded.replaceAll('.', '%2E') : encoded;
-}

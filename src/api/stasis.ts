@@ -1,29 +1,7 @@
 import type { ErrorCode } from '../errors/code.ts';
+import type { CheckpointTarget } from './kubelet-checkpoint.ts';
 
-/** Our own API: paths and JSON shapes, used by the server and by every client. */
-
-export const apiRoot = '/apis/stasis/v1';
-
-export const paths = {
-  node: `${apiRoot}/node`,
-  pods: `${apiRoot}/pods`,
-  pod: (namespace: string, name: string) =>
-    `${apiRoot}/pods/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`,
-  podCheckpoint: (namespace: string, name: string) =>
-    `${apiRoot}/pods/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}/checkpoint`,
-  devices: `${apiRoot}/devices`,
-  checkpoints: `${apiRoot}/checkpoints`,
-  checkpoint: (name: string) => `${apiRoot}/checkpoints/${encodeURIComponent(name)}`,
-  archive: (name: string) => `${apiRoot}/checkpoints/${encodeURIComponent(name)}/archive`,
-  drain: `${apiRoot}/drain`,
-  uncordon: `${apiRoot}/uncordon`,
-  restore: `${apiRoot}/restore`,
-} as const;
-
-/** Answered to anyone: `ok`. */
-export const livez = '/livez';
-/** Answered to whoever may `get` `nodes/healthz`, as the kubelet does. */
-export const healthz = '/healthz';
+/** Our own API: JSON shapes, used by the server and by every client. Their schemas stand in `schemas.ts`. */
 
 /** Body of every answer of our own API that is not a success. */
 export interface ErrorBody {
@@ -88,17 +66,59 @@ export interface PodSummary {
   containers: ContainerSummary[];
 }
 
-/** What a checkpoint of a whole pod left behind. */
-export interface PodCheckpointResult {
+/** What a checkpoint left behind. */
+interface MadeCheckpoint {
   namespace: string;
+  /** Of a pod's checkpoint its name; of a container's the file name of the archive. */
   name: string;
-  sandboxId: string;
-  /** Path of the pod archive on the node. */
+  /** Path of the archive on the node. */
   archive: string;
   /** Bytes. */
   size: number;
-  /** Microseconds for which the container that stood still longest stood still, where the runtime measured it. */
+  /** Microseconds during which nothing of it ran, where that was measured. */
   frozenMicroseconds?: number;
+}
+
+/** What a checkpoint of a whole pod left behind; `name` is the pod's. */
+export interface PodCheckpointResult extends MadeCheckpoint {
+  sandboxId: string;
+}
+
+/** What a checkpoint of one container left behind; `name` is the archive's in the list of checkpoints. */
+export interface ContainerCheckpointResult extends MadeCheckpoint {
+  pod: string;
+  container: string;
+}
+
+/** What a checkpoint is doing: waiting for its turn, … */
+export const stages = ['waiting', 'freezing', 'dumping', 'archiving', 'digest', 'done'] as const;
+export type Stage = (typeof stages)[number];
+
+/** A container, or a whole pod. */
+export type OperationTarget = Omit<CheckpointTarget, 'container'> & { container?: string };
+
+/** A checkpoint that goes on without its client. */
+export interface Operation {
+  apiVersion: 'stasis/v1';
+  kind: 'Operation';
+  id: string;
+  target: OperationTarget;
+  /** Who asked for it. */
+  by: string;
+  state: 'running' | 'succeeded' | 'failed' | 'cancelled';
+  stage: Stage;
+  /** Bytes written in this stage, and how many it is thought to come to. */
+  written?: number;
+  estimated?: number;
+  /** RFC 3339. */
+  created: string;
+  finished?: string;
+  /** Of one that succeeded. */
+  result?: PodCheckpointResult | ContainerCheckpointResult;
+  /** Of the archive's bytes: `sha256:` and hexadecimal digits. */
+  digest?: string;
+  /** Of one that failed or was cancelled. */
+  error?: ErrorBody['error'];
 }
 
 export interface DrainResult {
@@ -150,4 +170,145 @@ export interface CheckpointSummary {
   created: string;
   /** Bytes. */
   size: number;
+  /** Whether it is kept from being deleted. */
+  pinned: boolean;
+}
+
+/** Who keeps an archive, since when and why. */
+export interface Pin {
+  by: string;
+  /** RFC 3339. */
+  at: string;
+  reason: string;
+}
+
+export interface PinRequest {
+  reason?: string;
+}
+
+/** What the archive says of one container in it. */
+export interface DescribedContainer {
+  name: string;
+  id: string;
+  image: string;
+  /** Who made the archive, and what ran the container. */
+  engine: string;
+  runtime: string;
+  checkpointed: string;
+  /** Bytes of CRIU's images, of the pages of memory among them, and of changed files. */
+  imagesBytes: number;
+  pagesBytes: number;
+  rootfsBytes: number;
+}
+
+export interface CheckpointDescription extends CheckpointSummary {
+  pin?: Pin;
+  containers: DescribedContainer[];
+  /** Why the archive could not be read. */
+  problem?: string;
+}
+
+/** What of a checkpoint is to be shown. */
+export interface InspectRequest {
+  container?: string;
+  processes?: boolean;
+  arguments?: boolean;
+  environment?: boolean;
+  statistics?: boolean;
+  mounts?: boolean;
+  metadata?: boolean;
+  /** Names with commas between them, or `all`. */
+  sections?: string;
+}
+
+export interface SearchRequest {
+  pattern?: string;
+  /** What the pattern is; literal text where left out. */
+  as?: 'literal' | 'regex' | 'hex' | 'utf16';
+  ignoreCase?: boolean;
+  /** Look for keys, tokens and passwords, too. */
+  secrets?: boolean;
+  pids?: number[];
+  /** Bytes on each side of a match. */
+  context?: number;
+  /** Hits after which it ends. */
+  limit?: number;
+}
+
+/** Most hits of one search, and how many where nothing is said. */
+export const searchLimits = { most: 100_000, usual: 1000, context: 4096, pattern: 4096 } as const;
+
+/** One match in memory; `match`, `before` and `after` are base64. */
+export interface SearchHit {
+  pid?: number;
+  comm?: string;
+  segment?: number;
+  address: string;
+  map: string;
+  rights: string;
+  file_offset?: number;
+  secret?: string;
+  text: string;
+  match: string;
+  before: string;
+  after: string;
+}
+
+/** The last line of a search. */
+export interface SearchEnd {
+  end: 'complete' | 'limit' | 'error';
+  hits: number;
+  error?: string;
+}
+
+/** Which container runtime a node has. */
+export interface RuntimeStatus {
+  apiVersion: 'stasis/v1';
+  kind: 'Runtime';
+  /** Whether it is the daemon's own. */
+  builtIn: boolean;
+  socket?: string;
+  name: string;
+  version: string;
+  /** Version of CRI. */
+  apiVersionOfRuntime: string;
+  canCheckpoint: boolean;
+  why?: string;
+  hint?: string;
+  criu: { version?: string; problem?: string };
+  dockershimSandboxes: number;
+}
+
+export interface StateFileSummary {
+  /** Below the kubelet's root directory, or relative to it. */
+  name: string;
+  path: string;
+  kind: string;
+  version: string | null;
+  title: string;
+  size: number | null;
+  modified: string | null;
+  valid: boolean;
+  acceptedBy: string[];
+}
+
+/** As `stasis state verify -o json` prints it; it has more members. */
+export interface StateFileReport {
+  path: string;
+  kind: string;
+  version: string | null;
+  valid: boolean;
+  acceptedBy: string[];
+  kubelet: string;
+  findings: { severity: string; code: string; message: string; hint?: string }[];
+}
+
+export interface StateContent {
+  apiVersion: 'stasis/v1';
+  kind: 'StateContent';
+  path: string;
+  kindOfFile: string;
+  version: string | null;
+  valid: boolean;
+  content: unknown;
 }

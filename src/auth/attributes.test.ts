@@ -33,6 +33,31 @@ test('attributesOf maps methods and paths as the kubelet does', () => {
   assert.equal(sub('/'), 'proxy');
 });
 
+test('attributesOf tells making, listing and showing checkpoints apart', () => {
+  const api = '/apis/stasis/v1';
+  const wanted: Record<string, string> = {
+    [`POST ${api}/pods/a/b/checkpoint`]: 'create checkpoint',
+    [`POST ${api}/pods/a/b/containers/c/checkpoint`]: 'create checkpoint',
+    [`DELETE ${api}/pods/a/b`]: 'delete pods,proxy',
+    [`GET ${api}/checkpoints`]: 'get checkpoint',
+    [`GET ${api}/checkpoints/x`]: 'get checkpoint',
+    [`PUT ${api}/checkpoints/x/pin`]: 'update checkpoint',
+    [`DELETE ${api}/checkpoints/x`]: 'delete checkpoint',
+    [`GET ${api}/checkpoints/x/archive`]: 'get checkpoint-content',
+    [`GET ${api}/checkpoints/x/inspect`]: 'get checkpoint-content',
+    [`POST ${api}/checkpoints/x/search`]: 'get checkpoint-content',
+    [`DELETE ${api}/operations/x`]: 'delete checkpoint',
+    [`GET ${api}/state/content`]: 'get state',
+    [`POST ${api}/drain`]: 'create drain',
+    'GET /readyz': 'get healthz,proxy',
+  };
+  for (const [request, expected] of Object.entries(wanted)) {
+    const [method = '', path = ''] = request.split(' ');
+    const { verb, subresources } = attributesOf(method, path, 'n');
+    assert.equal(`${verb} ${subresources.join()}`, expected, request);
+  }
+});
+
 test('forbiddenText is the text of the kubelet', () => {
   const user = { name: 'u', uid: '', groups: [] };
   assert.equal(

@@ -1,5 +1,5 @@
+import { apiRoot, endpoints } from '../api/endpoints.ts';
 import { isCheckpointPath } from '../api/kubelet-checkpoint.ts';
-import { apiRoot, healthz } from '../api/stasis.ts';
 
 /** Who sent a request. */
 export interface User {
@@ -37,25 +37,31 @@ const verbs: Record<string, string> = {
  * only where the request shows neither memory nor ends a pod.
  */
 const prefixes: readonly (readonly [prefix: string, subresources: readonly string[]])[] = [
-  [healthz, ['healthz', 'proxy']],
-  ['/readyz', ['healthz', 'proxy']],
-  ['/metrics', ['metrics']],
-  ['/openapi.json', ['healthz', 'proxy']],
-  [`${apiRoot}/node`, ['healthz', 'proxy']],
-  [`${apiRoot}/pods`, ['pods', 'proxy']],
-  [`${apiRoot}/devices`, ['pods', 'proxy']],
-  [`${apiRoot}/checkpoints`, ['checkpoint']],
-  [`${apiRoot}/restore`, ['restore']],
-  [`${apiRoot}/drain`, ['drain']],
-  [`${apiRoot}/uncordon`, ['drain']],
+  [endpoints.health.path, ['healthz', 'proxy']],
+  [endpoints.ready.path, ['healthz', 'proxy']],
+  [endpoints.metrics.path, ['metrics']],
+  [endpoints.document.path, ['healthz', 'proxy']],
+  [endpoints.node.path, ['healthz', 'proxy']],
+  [endpoints.runtime.path, ['healthz', 'proxy']],
+  [endpoints.pods.path, ['pods', 'proxy']],
+  [endpoints.devices.path, ['pods', 'proxy']],
+  [endpoints.checkpoints.path, ['checkpoint']],
+  [endpoints.operations.path, ['checkpoint']],
+  [endpoints.restore.path, ['restore']],
+  [endpoints.drain.path, ['drain']],
+  [endpoints.uncordon.path, ['drain']],
+  [endpoints.stateFiles.path, ['state']],
 ];
 
-const podCheckpoint = /^\/apis\/stasis\/v1\/pods\/[^/]+\/[^/]+\/checkpoint$/;
+/** Making checkpoints, below the pods. */
+const makes = new RegExp(`^${apiRoot}/pods/[^/]+/[^/]+/(?:containers/[^/]+/)?checkpoint$`);
+/** What shows memory, arguments or environments: secrets. All of it only reads, whatever the method. */
+const shows = new RegExp(`^${apiRoot}/checkpoints/[^/]+/(?:archive|inspect|search)$`);
 
 /** The attributes of a request with this method and decoded path. */
 export function attributesOf(method: string, path: string, node: string): Attributes {
   return {
-    verb: verbs[method] ?? '',
+    verb: shows.test(path) && method === 'POST' ? 'get' : (verbs[method] ?? ''),
     apiGroup: '',
     apiVersion: 'v1',
     resource: 'nodes',
@@ -66,7 +72,8 @@ export function attributesOf(method: string, path: string, node: string): Attrib
 
 function subresourcesOf(path: string): readonly string[] {
   if (isCheckpointPath(path)) return ['checkpoint'];
-  if (podCheckpoint.test(path)) return ['checkpoint'];
+  if (makes.test(path)) return ['checkpoint'];
+  if (shows.test(path)) return ['checkpoint-content'];
   const found = prefixes.find(([prefix]) => path === prefix || path.startsWith(`${prefix}/`));
   return found ? found[1] : ['proxy'];
 }

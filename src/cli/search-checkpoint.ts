@@ -80,7 +80,8 @@ function masked(bytes: Uint8Array): string {
   return latin1(bytes).replace(/[^\x20-\x7e]/g, '.');
 }
 
-function hitNode(hit: SearchHit) {
+/** A hit as JSON shows it; bytes are base64. */
+export function hitNode(hit: SearchHit) {
   const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
   return {
     pid: hit.pid,

@@ -4,7 +4,7 @@ import { CodedError, messageOf } from '../errors/coded-error.ts';
 /** Flag, what stands for its value, and what it does; the kubelet's names where it has one. */
 const table = {
   'root-dir': ['DIR', 'state and checkpoints, as the kubelet has them (/var/lib/kubelet)'],
-  config: ['FILE', 'a KubeletConfiguration; flags go before it'],
+  config: ['FILE', 'a KubeletConfiguration, and after --- a DaemonConfiguration; flags go before it'],
   manifests: ['DIR', 'pods to run: one v1.Pod in each file'],
   'pod-manifest-path': ['DIR', 'the same, by its name at the kubelet'],
   'pod-logs-dir': ['DIR', 'logs of containers (/var/log/pods, or below another root directory)'],
@@ -21,6 +21,17 @@ const table = {
   ],
   'runtime-request-timeout': ['DURATION', 'shortest deadline of a checkpoint (2m)'],
   'checkpoint-free-space': ['QUANTITY', 'space that checkpoints leave free (100Mi)'],
+  'checkpoint-when-busy': [
+    'WHAT',
+    'a second checkpoint of a container does wait, conflict (409) or refuse (429) (wait)',
+  ],
+  'checkpoints-per-user': ['NUMBER', 'made at once for one user (16)'],
+  'checkpoints-per-node': ['NUMBER', 'made at once for everybody (64)'],
+  'checkpoint-rate-per-user': ['NUMBER', 'asked for in a minute by one user, 0 for any number (600)'],
+  'checkpoint-rate-per-node': ['NUMBER', 'asked for in a minute by everybody, 0 for any number (1200)'],
+  'operation-ttl': ['DURATION', 'remember checkpoints that went on without a client (1h)'],
+  'tls-min-version': ['VERSION', 'VersionTLS12 or VersionTLS13 (VersionTLS12)'],
+  'tls-cipher-suites': ['NAMES', 'suites of TLS 1.2 that may be used, by Go’s names, with commas'],
   'tls-cert-file': ['FILE', 'certificate of the server; made below DIR/pki where left out'],
   'tls-private-key-file': ['FILE', 'its key'],
   'client-ca-file': ['FILE', 'let in clients whose certificate these authorities signed'],

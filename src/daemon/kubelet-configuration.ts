@@ -1,10 +1,11 @@
-import { parseDocument } from 'yaml';
+import { type Document, parseAllDocuments } from 'yaml';
 import { CodedError } from '../errors/coded-error.ts';
-import { type Field, flag, integer, mapOf, object, oneOf, Reading, text } from '../pods/schema.ts';
+import { type Field, flag, integer, listOf, mapOf, object, oneOf, Reading, text } from '../pods/schema.ts';
 import { parseDuration } from './duration.ts';
 import { otherKubeletSettings } from './kubelet-settings.ts';
+import { type OwnConfiguration, ownConfiguration, ownKind } from './own-configuration.ts';
 
-/** What we take from a KubeletConfiguration. */
+/** What we take from a KubeletConfiguration, and from a document of our own beside it. */
 export interface ConfigurationFile {
   address?: string;
   port?: number;
@@ -25,6 +26,10 @@ export interface ConfigurationFile {
   containerRuntimeEndpoint?: string;
   /** Seconds. */
   runtimeRequestTimeout?: number;
+  tlsMinVersion?: string;
+  tlsCipherSuites?: string[];
+  tlsCurvePreferences?: number[];
+  own?: OwnConfiguration;
   /** Settings of the kubelet that mean nothing here, by name. */
   ignored: string[];
 }
@@ -49,7 +54,9 @@ const ours = {
   podLogsDir: text,
   tlsCertFile: text,
   tlsPrivateKeyFile: text,
-  tlsMinVersion: oneOf('VersionTLS12'),
+  tlsMinVersion: text,
+  tlsCipherSuites: listOf(text),
+  tlsCurvePreferences: listOf(integer(0, 65535)),
   authentication: object({
     x509: object({ clientCAFile: text }),
     anonymous: object({ enabled: flag }),
@@ -72,16 +79,42 @@ const ours = {
 };
 
 /**
- * The settings of a KubeletConfiguration file, YAML or JSON. What the kubelet knows and we do not need is
- * accepted and listed; what no kubelet knows, or what contradicts what we promise, is refused, all of it named.
+ * The settings of a KubeletConfiguration file, YAML or JSON, and of a DaemonConfiguration in the same file. What the
+ * kubelet knows and we do not need is accepted and listed; what no kubelet knows, or what contradicts what we
+ * promise, is refused, all of it named.
  * @throws CodedError `invalid-argument`
  */
 export function parseKubeletConfiguration(content: string, file: string): ConfigurationFile {
-  const document = parseDocument(content, { uniqueKeys: true });
-  const problem = document.errors[0];
-  const data: unknown = problem ? undefined : document.toJS({ maxAliasCount: 0 });
   const reading = new Reading();
-  if (problem) reading.refuse('it', problem.message.split('\n')[0] ?? 'is not YAML');
+  const documents = documentsOf(content, reading);
+  const isOwn = (data: unknown): boolean => (data as { kind?: unknown } | null)?.kind === ownKind;
+  const kubelets = documents.filter((data) => !isOwn(data));
+  const owns = documents.filter(isOwn);
+  if (kubelets.length > 1) reading.refuse('it', 'has more than one KubeletConfiguration');
+  if (owns.length > 1) reading.refuse('it', `has more than one ${ownKind}`);
+  const own = owns.length > 0 ? ownConfiguration(owns[0], '', reading) : undefined;
+  const needed = kubelets.length > 0 || owns.length === 0;
+  const kubelet =
+    needed && reading.problems.length === 0 ? readKubelet(kubelets[0], reading) : { ignored: [] };
+  if (!kubelet || reading.problems.length > 0) {
+    const lines = reading.problems.map(({ path, message }) => `${path || 'it'} ${message}`);
+    throw new CodedError('invalid-argument', `reading ${file}: ${lines.join('; ')}`);
+  }
+  return { ...kubelet, ...(own ? { own } : {}) };
+}
+
+function documentsOf(content: string, reading: Reading): unknown[] {
+  const found = parseAllDocuments(content, { uniqueKeys: true });
+  const documents: readonly Document[] = Array.isArray(found) ? found : [];
+  const problem = documents.flatMap(({ errors }) => errors)[0];
+  if (problem) {
+    reading.refuse('it', problem.message.split('\n')[0] ?? 'is not YAML');
+    return [];
+  }
+  return documents.map((document) => document.toJS({ maxAliasCount: 0 }) as unknown);
+}
+
+function readKubelet(data: unknown, reading: Reading): ConfigurationFile | undefined {
   const ignored: string[] = [];
   const others = Object.fromEntries(
     [...otherKubeletSettings].map((name): [string, Field<never>] => [
@@ -92,14 +125,9 @@ export function parseKubeletConfiguration(content: string, file: string): Config
       },
     ]),
   );
-  const read = problem
-    ? undefined
-    : object({ ...others, ...ours }, ['apiVersion', 'kind'])(data, '', reading);
-  if (!read || reading.problems.length > 0) {
-    const lines = reading.problems.map(({ path, message }) => `${path || 'it'} ${message}`);
-    throw new CodedError('invalid-argument', `reading ${file}: ${lines.join('; ')}`);
-  }
-  const { apiVersion: _v, kind: _k, authentication, authorization, tlsMinVersion: _t, ...same } = read;
+  const read = object({ ...others, ...ours }, ['apiVersion', 'kind'])(data, '', reading);
+  if (!read) return undefined;
+  const { apiVersion: _v, kind: _k, authentication, authorization, ...same } = read;
   const clientCaFile = authentication?.x509?.clientCAFile;
   const anonymous = authentication?.anonymous?.enabled;
   const mode = authorization?.mode;

@@ -17,6 +17,6 @@ export const otherKubeletSettings: ReadonlySet<string> = new Set(
   rotateCertificates runOnce seccompDefault serializeImagePulls showHiddenMetricsForVersion shutdownGracePeriod
   shutdownGracePeriodByPodPriority shutdownGracePeriodCriticalPods singleProcessOOMKill staticPodURL staticPodURLHeader
   streamingConnectionIdleTimeout syncFrequency systemCgroups systemReserved systemReservedCgroup
-  tlsCurvePreferences topologyManagerPolicy topologyManagerPolicyOptions topologyManagerScope tracing userNamespaces volumePluginDir
+  topologyManagerPolicy topologyManagerPolicyOptions topologyManagerScope tracing userNamespaces volumePluginDir
   volumeStatsAggPeriod`.split(/\s+/),
 );

@@ -28,7 +28,10 @@ function readConfiguration(file: string | undefined): ConfigurationFile {
 }
 
 /** Runs until a signal ends it; the second one does so at once. */
-async function runUntilSignal(starting: Promise<{ close(): Promise<void> }>, log: Log): Promise<void> {
+async function runUntilSignal(
+  starting: Promise<{ started?: Promise<void>; close(): Promise<void> }>,
+  log: Log,
+): Promise<void> {
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) process.exit(1);
@@ -38,7 +41,7 @@ async function runUntilSignal(starting: Promise<{ close(): Promise<void> }>, log
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  await starting;
+  await (await starting).started;
 }
 
 async function runDaemon(args: readonly string[]): Promise<void> {

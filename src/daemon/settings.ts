@@ -1,13 +1,16 @@
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { CodedError } from '../errors/coded-error.ts';
+import { type WhenBusy, whenBusy } from '../pods/container-checkpoints.ts';
 import { parseQuantity } from '../pods/quantity.ts';
 import { parseEndpoint } from '../runtime/cri/endpoint.ts';
 import { type Authorization, accessOf } from './access-settings.ts';
 import { parseDuration } from './duration.ts';
-import { booleanOf } from './flag-values.ts';
+import { booleanOf, durationOf } from './flag-values.ts';
 import type { FlagValues } from './flags.ts';
 import type { ConfigurationFile } from './kubelet-configuration.ts';
+import { countOf } from './own-configuration.ts';
+import { type TlsSettings, tlsSettings } from './tls-settings.ts';
 
 /** Everything that the daemon goes by, worked out and checked. */
 export interface Settings {
@@ -40,6 +43,13 @@ export interface Settings {
   runtimeRequestTimeout: number;
   /** Bytes. */
   freeSpaceFloor: number;
+  whenBusy: WhenBusy;
+  /** What is said of how many checkpoints may be made at once, and asked for in a minute. */
+  limits: { user?: number; node?: number; userRate?: number; nodeRate?: number };
+  /** How long operations are remembered (milliseconds), and how many. */
+  operations: { keep?: number; most?: number };
+  /** How the server may be spoken to. */
+  tlsOptions: TlsSettings;
 }
 
 /** Joins flags and configuration file, flags first, fills in what neither says, refuses what cannot be. */
@@ -76,8 +86,56 @@ export function settingsOf(flags: FlagValues, file: ConfigurationFile): Settings
     checkpointApi:
       (handlers ?? file.enableDebuggingHandlers ?? true) && (gates['ContainerCheckpoint'] ?? true),
     runtimeRequestTimeout: secondsOf(flags['runtime-request-timeout']) ?? file.runtimeRequestTimeout ?? 120,
-    freeSpaceFloor: bytesOf(flags['checkpoint-free-space'] ?? '100Mi'),
+    freeSpaceFloor:
+      flags['checkpoint-free-space'] === undefined
+        ? (file.own?.checkpoints?.freeSpace ?? bytesOf('100Mi'))
+        : bytesOf(flags['checkpoint-free-space']),
+    ...checkpointLimits(flags, file),
+    tlsOptions: tlsSettings({
+      minVersion: flags['tls-min-version'] ?? file.tlsMinVersion,
+      cipherSuites: namesOf(flags['tls-cipher-suites']) ?? file.tlsCipherSuites,
+      curvePreferences: file.tlsCurvePreferences,
+    }),
   };
+}
+
+function checkpointLimits(
+  flags: FlagValues,
+  { own = {} }: ConfigurationFile,
+): Pick<Settings, 'whenBusy' | 'limits' | 'operations'> {
+  const { checkpoints = {}, operations = {} } = own;
+  const asked = flags['checkpoint-when-busy'];
+  const busy = asked === undefined ? (checkpoints.whenBusy ?? 'wait') : whenBusy.find((one) => one === asked);
+  if (!busy) {
+    const known = whenBusy.join(', ');
+    const message = `--checkpoint-when-busy is ${JSON.stringify(asked)}, known here: ${known}`;
+    throw new CodedError('invalid-argument', message);
+  }
+  const count = (name: 'checkpoints-per-user' | 'checkpoints-per-node', inFile: number | undefined) =>
+    countOf(flags[name], `--${name}`, 1) ?? inFile;
+  const rate = (name: 'checkpoint-rate-per-user' | 'checkpoint-rate-per-node', inFile: number | undefined) =>
+    countOf(flags[name], `--${name}`, 0) ?? inFile;
+  const keep = durationOf(flags['operation-ttl'], '--operation-ttl') ?? operations.keep;
+  return {
+    whenBusy: busy,
+    limits: given({
+      user: count('checkpoints-per-user', checkpoints.perUser),
+      node: count('checkpoints-per-node', checkpoints.perNode),
+      userRate: rate('checkpoint-rate-per-user', checkpoints.ratePerUser),
+      nodeRate: rate('checkpoint-rate-per-node', checkpoints.ratePerNode),
+    }),
+    operations: given({ keep: keep === undefined ? undefined : keep * 1000, most: operations.most }),
+  };
+}
+
+/** Only what is there. */
+function given<K extends string>(values: Record<K, number | undefined>): Partial<Record<K, number>> {
+  const there = Object.entries(values).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(there) as Partial<Record<K, number>>;
+}
+
+function namesOf(text: string | undefined): string[] | undefined {
+  return text?.split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]));
 }
 
 function runtimeSocketOf(given: string | undefined, configured: string | undefined): string | undefined {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createClient, createRouterTransport, type Transport } from '@connectrpc/connect';
+import { createClient } from '@connectrpc/connect';
 import type { Send } from '../api/client.ts';
 import { type Authenticator, firstOf } from '../auth/authenticator.ts';
 import { clientCertificate } from '../auth/client-certificate.ts';
@@ -12,16 +12,22 @@ import { tokenReviews } from '../auth/token-review.ts';
 import { noCpuAndMemory } from '../devicemanager/pod-resources.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 import { ImageService, RuntimeService } from '../gen/cri/v1/api_pb.ts';
+import { dumpStatistics } from '../inspect/stats.ts';
 import { kubeconfigSend, readKubeconfig } from '../kube/kubeconfig.ts';
 import { privateDirectory, writeFileAtomic } from '../localfs/atomic-file.ts';
 import { CheckpointsDirectory } from '../localfs/checkpoints-directory.ts';
 import { fileDigest } from '../localfs/file-digest.ts';
 import { makeDirectories } from '../localfs/make-directories.ts';
+import { openCheckpoint } from '../localfs/open-checkpoint.ts';
+import { CheckpointOperations } from '../pods/checkpoint-operations.ts';
 import { ContainerCheckpoints } from '../pods/container-checkpoints.ts';
 import { ContainerRestores } from '../pods/container-restores.ts';
+import { FreeSpace } from '../pods/free-space.ts';
 import { InTurn } from '../pods/in-turn.ts';
+import { KeptCheckpoints } from '../pods/kept-checkpoints.ts';
 import { ManifestDirectory } from '../pods/manifest-directory.ts';
 import { Node } from '../pods/node.ts';
+import type { NodeControl } from '../pods/node-control.ts';
 import { type Log, NodePods } from '../pods/node-pods.ts';
 import type { NodeResources } from '../pods/node-resources.ts';
 import { allContainers } from '../pods/pod.ts';
@@ -29,24 +35,25 @@ import { PodCheckpoints } from '../pods/pod-checkpoints.ts';
 import { PodDirectories } from '../pods/pod-directories.ts';
 import { PodRestores } from '../pods/pod-restores.ts';
 import { PodFiles } from '../pods/pod-store.ts';
-import { openPort } from '../runtime/builtin/bridge.ts';
-import { createBuiltinRuntime } from '../runtime/builtin/builtin-runtime.ts';
-import { checkpointHooks } from '../runtime/builtin/checkpoint-hooks.ts';
-import { createApp } from '../server/app.ts';
+import { type AppOptions, createApp } from '../server/app.ts';
 import { listen } from '../server/https-server.ts';
 import { RequestLimits } from '../server/limits.ts';
 import { ServerMetrics } from '../server/server-metrics.ts';
 import { addStasisRoutes } from '../server/stasis-routes.ts';
+import { late } from './late.ts';
 import { localAccess } from './local-access.ts';
+import { lookInside } from './look-inside.ts';
 import { openNodeDevices } from './node-devices.ts';
-import { openNodeRuntime } from './node-runtime.ts';
-import { hostAddress, type ProbeWiring, probes, tmpfsVolumes } from './pod-wiring.ts';
+import { hostAddress, probes, tmpfsVolumes } from './pod-wiring.ts';
+import { type NodeRuntime, RuntimeOpening } from './runtime-opening.ts';
 import type { Settings } from './settings.ts';
 import { readTls, selfSignedFiles, type TlsFiles, watchFiles } from './tls-files.ts';
 
 /** The daemon while it runs. */
 export interface RunningDaemon {
   port: number;
+  /** Fails where what was waited for turns out never to come. */
+  started: Promise<void>;
   /** Stops serving and lets go of the pods, which go on. */
   close(): Promise<void>;
 }
@@ -59,91 +66,98 @@ const closeTime = 10_000;
 /** Chooses every implementation, puts them together and starts them. */
 export async function startDaemon(settings: Settings, version: string, log: Log): Promise<RunningDaemon> {
   const stopping = new AbortController();
-  await makeDirectories(join(settings.rootDirectory, 'stasis'), privateDirectory);
+  const { rootDirectory } = settings;
+  await makeDirectories(join(rootDirectory, 'stasis'), privateDirectory);
   const access = localAccess();
   const server = await apiServer(settings);
   const authentication = await authenticators(settings, server, log);
   const authorize = access.authorize(await authorizer(settings, server, log));
-  const runtime = await openRuntime(settings, version, log);
+  const opening = new RuntimeOpening(settings, version, log, stopping.signal);
+  await opening.first();
+  const node = late<NodeControl>(() => opening.why);
+  const operations = new CheckpointOperations(stopping.signal, settings.operations);
+  const app = createApp({
+    nodeName: settings.nodeName,
+    ...(settings.checkpointApi ? { checkpointer: node.value } : {}),
+    authenticate: firstOf([access.authenticate, ...authentication.list], { anonymous: settings.anonymous }),
+    authorize,
+    audit: (record) => log('info', 'audit', { ...record }),
+    ...apiOptions(settings, version, node.value, operations, stopping.signal),
+  });
+  let running: Awaited<ReturnType<typeof startNode>> | undefined;
+  let serving: Awaited<ReturnType<typeof serve>> | undefined;
+  const close = async (): Promise<void> => {
+    authentication.close();
+    const closing = serving?.close();
+    stopping.abort(new CodedError('cancelled', 'stasisd is stopping'));
+    await closing;
+    await operations.idle();
+    await running?.close();
+    await opening.close();
+  };
   try {
-    const node = await startNode(settings, version, runtime, log, stopping.signal);
-    const limits = new RequestLimits();
-    const app = createApp({
-      nodeName: settings.nodeName,
-      ...(settings.checkpointApi ? { checkpointer: node.control } : {}),
-      authenticate: firstOf([access.authenticate, ...authentication.list], { anonymous: settings.anonymous }),
-      authorize,
-      limits,
-      metrics: new ServerMetrics(),
-      audit: (record) => log('info', 'audit', { ...record }),
-      digestOf: (path) => fileDigest(path, stopping.signal),
-      routes: (routes) => addStasisRoutes(routes, node.control),
-    });
-    const serving = await serve(settings, app, log);
-    const { port } = serving;
-    const address = reachable(settings.address);
-    const published = await access.publish(settings.rootDirectory, {
-      server: `https://${address}:${port}`,
-      certificate: serving.certificate,
-    });
+    const start = async (): Promise<void> => {
+      running = await startNode(settings, version, await opening.runtime(), opening, log, stopping.signal);
+      node.set(running.control);
+    };
+    if (opening.isOpen) await start();
+    serving = await serve(settings, app, log);
+    const { port, certificate } = serving;
+    const where = { server: `https://${reachable(settings.address)}:${port}`, certificate };
+    const published = await access.publish(rootDirectory, where);
     log('info', 'stasisd is serving', { address: settings.address, port, client: published });
-    node.start();
+    const go = async (): Promise<void> => {
+      if (!running) await start();
+      running?.start();
+    };
+    const started = go().catch((error: unknown) => {
+      if (!stopping.signal.aborted) throw error;
+    });
     return {
       port,
+      started,
       async close() {
-        authentication.close();
-        await serving.close();
-        stopping.abort(new CodedError('cancelled', 'stasisd is stopping'));
-        await node.close();
-        await runtime.close();
+        await close();
+        await started;
         log('info', 'stasisd has stopped, its pods go on');
       },
     };
   } catch (error) {
-    stopping.abort();
-    await runtime.close();
+    await close();
     throw error;
   }
 }
 
-interface NodeRuntime {
-  transport: Transport;
-  /** A connection from inside a pod that only reaches itself. */
-  insidePod?: ProbeWiring['insidePod'];
-  close(): Promise<void>;
+/** What the API is made of besides who may use it. */
+function apiOptions(
+  settings: Settings,
+  version: string,
+  node: NodeControl,
+  operations: CheckpointOperations,
+  stopping: AbortSignal,
+): Pick<AppOptions, 'limits' | 'metrics' | 'digestOf' | 'routes'> {
+  const limits = new RequestLimits(settings.limits);
+  const metrics = new ServerMetrics(frozenTime);
+  const digestOf = (path: string) => fileDigest(path, stopping);
+  const api = { node, operations, limits, metrics, version, digestOf, stopping };
+  return { limits, metrics, digestOf, routes: (routes) => addStasisRoutes(routes, api) };
 }
 
-/** The built-in runtime in this process, or another one over its socket: nobody below knows which. */
-async function openRuntime(settings: Settings, version: string, log: Log): Promise<NodeRuntime> {
-  const { runtimeSocket } = settings;
-  if (runtimeSocket !== undefined) {
-    return openNodeRuntime({
-      endpoint: runtimeSocket,
-      kubeletRoot: settings.rootDirectory,
-      notes: join(settings.rootDirectory, 'stasis/checkpointing'),
-      log,
-    });
+/** Microseconds for which nothing ran, as CRIU noted it in the archive. */
+async function frozenTime(archive: string): Promise<number | undefined> {
+  const checkpoint = await openCheckpoint(archive);
+  try {
+    return (await dumpStatistics(checkpoint))?.frozenTime;
+  } finally {
+    await checkpoint.close();
   }
-  const runtime = await createBuiltinRuntime({
-    root: settings.runtimeRoot,
-    state: settings.runtimeState,
-    runtime: settings.ociRuntime,
-    version,
-    log: (line) => log('info', line, { from: 'runtime' }),
-    hooks: checkpointHooks(),
-  });
-  return {
-    transport: createRouterTransport((router) => runtime.routes(router)),
-    insidePod: async (id, port, signal) =>
-      openPort(runtime.runtime.sandbox(id).namespaces.network, port, signal),
-    close: () => runtime.close(),
-  };
 }
 
 async function startNode(
   settings: Settings,
   version: string,
   { transport, insidePod }: NodeRuntime,
+  opening: RuntimeOpening,
   log: Log,
   stopping: AbortSignal,
 ) {
@@ -167,11 +181,17 @@ async function startNode(
   const pods: NodePods = new NodePods({ runtime, images, store, directories, resources, place, ask, log });
   await pods.load();
   const nodeId = await identity(join(ours, 'node-id'));
+  const space = new FreeSpace({
+    floor: settings.freeSpaceFloor,
+    folders: [directory.path, ...(await opening.imageFolders(images, stopping))],
+  });
+  const { watch } = opening;
   const containerCheckpoints = new ContainerCheckpoints({
     runtime,
     directory: directory.path,
     runtimeRequestTimeout: settings.runtimeRequestTimeout,
-    freeSpaceFloor: settings.freeSpaceFloor,
+    whenBusy: settings.whenBusy,
+    ...{ space, watch },
     knownContainers: (namespace, pod) => {
       const record = pods.find(namespace, pod);
       return record && allContainers(record.pod).map(({ name }) => name);
@@ -185,13 +205,17 @@ async function startNode(
   }
   const common = { runtime, pods, directories, directory, nodeId, log };
   const defaultTimeout = settings.runtimeRequestTimeout;
-  const podCheckpoints = new PodCheckpoints({ ...common, defaultTimeout });
+  const podCheckpoints = new PodCheckpoints({ ...common, defaultTimeout, space, watch });
   const restores = new PodRestores({
     ...common,
     scratch: join(ours, 'restore'),
     timeout: Math.max(600, defaultTimeout),
   });
   const containerRestores = new ContainerRestores(common);
+  const kept = new KeptCheckpoints({
+    directory,
+    hasPod: (namespace, name) => pods.find(namespace, name) !== undefined,
+  });
   const control = new Node(
     {
       name: settings.nodeName,
@@ -199,7 +223,10 @@ async function startNode(
       rootDirectory,
       runtime,
       pods,
-      directory,
+      kept,
+      space,
+      look: lookInside(rootDirectory),
+      describeRuntime: (signal) => opening.describe(signal),
       containerCheckpoints,
       podCheckpoints,
       restores,
@@ -258,14 +285,13 @@ async function serve(settings: Settings, app: ReturnType<typeof createApp>, log:
   const own = settings.tls ?? (await selfSignedFiles(rootDirectory, nodeName, log));
   const files: TlsFiles = { ...own, clientCaFile };
   const tls = await readTls(files);
-  const server = await listen(app, { address: settings.address, port: settings.port, tls }).catch(
-    (error: unknown) => {
-      throw new CodedError(
-        'unavailable',
-        `listening on ${settings.address} port ${settings.port}: ${messageOf(error)}`,
-      );
-    },
-  );
+  const { address, port, tlsOptions } = settings;
+  const server = await listen(app, { address, port, tls, tlsOptions }).catch((error: unknown) => {
+    throw new CodedError(
+      'unavailable',
+      `listening on ${settings.address} port ${settings.port}: ${messageOf(error)}`,
+    );
+  });
   const watched = [own.certificateFile, own.keyFile, ...(clientCaFile ? [clientCaFile] : [])];
   const unwatch = watchFiles(watched, () => {
     readTls(files)

@@ -1,5 +1,6 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request } from 'node:https';
-import type { HttpAnswer, Send } from '../api/client.ts';
+import type { HttpAnswer, HttpRequest, HttpStream, Send, StreamSend } from '../api/client.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 
 /** How to reach a server over TLS, and as whom. */
@@ -22,43 +23,81 @@ const answerLimit = 64 << 20;
 /** Requests to `target`, one connection each. @throws CodedError `invalid-argument` where the URL is none */
 export function httpsSend(target: HttpsTarget): Send {
   const url = parseServer(target.server);
-  return ({ method, path, body }, signal) =>
+  return (asked, signal) =>
     new Promise<HttpAnswer>((resolve, reject) => {
       const fail = (error: unknown) => reject(unreachable(target.server, error, signal));
-      const outgoing = request(
-        {
-          host: url.hostname.replace(/^\[|\]$/g, ''),
-          port: url.port || 443,
-          method,
-          path,
-          signal,
-          agent: false,
-          headers: {
-            accept: 'application/json',
-            'content-length': Buffer.byteLength(body ?? ''),
-            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-            ...(target.token ? { authorization: `Bearer ${target.token}` } : {}),
-          },
-          ...tlsOptions(target),
-        },
-        (incoming) => {
-          const pieces: Buffer[] = [];
-          let size = 0;
-          incoming.on('data', (piece: Buffer) => {
-            size += piece.length;
-            if (size > answerLimit)
-              outgoing.destroy(new Error(`the answer has more than ${answerLimit} bytes`));
-            else pieces.push(piece);
-          });
-          incoming.on('end', () =>
-            resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(pieces).toString() }),
-          );
-          incoming.on('error', fail);
-        },
-      );
+      const outgoing = open(target, url, asked, signal, (incoming) => {
+        const pieces: Buffer[] = [];
+        let size = 0;
+        incoming.on('data', (piece: Buffer) => {
+          size += piece.length;
+          if (size > answerLimit)
+            outgoing.destroy(new Error(`the answer has more than ${answerLimit} bytes`));
+          else pieces.push(piece);
+        });
+        incoming.on('end', () =>
+          resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(pieces).toString() }),
+        );
+        incoming.on('error', fail);
+      });
       outgoing.on('error', fail);
-      outgoing.end(body);
+      outgoing.end(asked.body);
     });
+}
+
+/** The same, for answers that come piece by piece. */
+export function httpsStream(target: HttpsTarget): StreamSend {
+  const url = parseServer(target.server);
+  return (asked, signal) =>
+    new Promise<HttpStream>((resolve, reject) => {
+      const outgoing = open(target, url, asked, signal, (incoming) => {
+        const headers = Object.entries(incoming.headers).map(([name, value]) => [name, String(value)]);
+        const body = piecesOf(incoming, target.server, signal);
+        resolve({ status: incoming.statusCode ?? 0, headers: Object.fromEntries(headers), body });
+      });
+      outgoing.on('error', (error) => reject(unreachable(target.server, error, signal)));
+      outgoing.end(asked.body);
+    });
+}
+
+async function* piecesOf(
+  incoming: IncomingMessage,
+  server: string,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* incoming as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    throw unreachable(server, error, signal);
+  }
+}
+
+function open(
+  target: HttpsTarget,
+  url: URL,
+  { method, path, body, headers = {} }: HttpRequest,
+  signal: AbortSignal,
+  answered: (incoming: IncomingMessage) => void,
+): ClientRequest {
+  return request(
+    {
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: url.port || 443,
+      method,
+      path,
+      signal,
+      agent: false,
+      headers: {
+        accept: 'application/json',
+        'content-length': Buffer.byteLength(body ?? ''),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(target.token ? { authorization: `Bearer ${target.token}` } : {}),
+        ...headers,
+      },
+      ...tlsOptions(target),
+    },
+    answered,
+  );
 }
 
 function tlsOptions({ certificate, key, authorities, pinned }: HttpsTarget) {

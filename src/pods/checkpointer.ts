@@ -1,9 +1,14 @@
 import type { CheckpointTarget } from '../api/kubelet-checkpoint.ts';
+import type { Tell } from './progress.ts';
 
 /** A checkpoint that is complete. */
 export interface FinishedCheckpoint {
   /** Absolute path of the archive. */
   path: string;
+  /** Bytes. */
+  size?: number;
+  /** Microseconds during which nothing of it ran, where that was measured. */
+  frozenMicroseconds?: number;
 }
 
 /** What the Kubelet Checkpoint API needs of the node. */
@@ -17,7 +22,14 @@ export interface Checkpointer {
    * Writes a checkpoint of a running container below the node's checkpoint directory; the container goes on
    * running whatever happens.
    * @param timeout seconds as asked for; the kubelet's rules apply to it
-   * @throws an Error whose message is the reason that the kubelet would give
+   * @param tell is told how far it is
+   * @throws an Error whose message is the reason that the kubelet would give; `busy` or `already-exists` where
+   *   this container is being checkpointed already and a second one is not to wait
    */
-  checkpoint(target: CheckpointTarget, timeout: bigint, signal: AbortSignal): Promise<FinishedCheckpoint>;
+  checkpoint(
+    target: CheckpointTarget,
+    timeout: bigint,
+    signal: AbortSignal,
+    tell?: Tell,
+  ): Promise<FinishedCheckpoint>;
 }

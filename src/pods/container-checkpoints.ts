@@ -1,17 +1,21 @@
 import { randomInt } from 'node:crypto';
-import { chmod, link, open, readdir, rm, statfs } from 'node:fs/promises';
+import { chmod, link, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bodies, type CheckpointTarget, effectiveTimeout } from '../api/kubelet-checkpoint.ts';
+import type { WatchRuntime } from '../api/runtime-events.ts';
 import { fileNameTime, makeFileName } from '../checkpoint/file-name.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { ContainerState } from '../gen/cri/v1/api_pb.ts';
 import { isTemporaryName, privateDirectory, privateFile, syncDirectory } from '../localfs/atomic-file.ts';
 import { makeDirectories } from '../localfs/make-directories.ts';
 import type { Checkpointer, FinishedCheckpoint } from './checkpointer.ts';
+import type { FreeSpace } from './free-space.ts';
 import { InTurn } from './in-turn.ts';
 import { labels } from './labels.ts';
+import { memoryOf } from './memory-estimate.ts';
 import type { Runtime } from './pod-runtime.ts';
-import { hintOf, rpcErrorText } from './rpc-error.ts';
+import { CheckpointProgress, type Tell } from './progress.ts';
+import { fromRpc, hintOf, rpcErrorText } from './rpc-error.ts';
 
 export interface ContainerCheckpointOptions {
   runtime: Runtime;
@@ -19,13 +23,20 @@ export interface ContainerCheckpointOptions {
   directory: string;
   /** Seconds; the kubelet's `runtimeRequestTimeout`. */
   runtimeRequestTimeout: number;
-  /** Bytes that must stay free on the disk of the checkpoints. */
-  freeSpaceFloor: number;
+  space: FreeSpace;
+  /** What a second checkpoint of a container does while the first is being made. */
+  whenBusy?: WhenBusy;
+  /** How to learn what the runtime is doing, where it tells. */
+  watch?: WatchRuntime;
   /** Containers of a pod that this node runs itself, also of those that do not exist yet. */
   knownContainers(namespace: string, pod: string): readonly string[] | undefined;
   /** Milliseconds since 1970; Date.now where left out. */
   now?: () => number;
 }
+
+/** It waits, or is refused: because there is one already (409), or because it may be tried again (429). */
+export const whenBusy = ['wait', 'conflict', 'refuse'] as const;
+export type WhenBusy = (typeof whenBusy)[number];
 
 /** Longest time that a timer can wait, in milliseconds. */
 const longestTimer = 2 ** 31 - 1;
@@ -64,30 +75,62 @@ export class ContainerCheckpoints implements Checkpointer {
     return all.size > 0 ? [...all] : undefined;
   }
 
-  checkpoint(target: CheckpointTarget, timeout: bigint, signal: AbortSignal): Promise<FinishedCheckpoint> {
+  async checkpoint(
+    target: CheckpointTarget,
+    timeout: bigint,
+    signal: AbortSignal,
+    tell: Tell = () => undefined,
+  ): Promise<FinishedCheckpoint> {
     const key = `${target.namespace}/${target.pod}/${target.container}`;
-    return this.#inTurn.run(key, () => this.#checkpoint(target, timeout, signal));
+    if (this.#inTurn.busy(key)) this.#refuseSecond(key);
+    tell({ stage: 'waiting' });
+    let begun = false;
+    const mine = this.#inTurn.run(key, () => {
+      begun = true;
+      return this.#checkpoint(target, timeout, signal, tell);
+    });
+    // Who has gone does not wait for its turn; what has begun is waited for, until nothing of it is left.
+    const gone = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => !begun && reject(signal.reason), { once: true });
+    });
+    return Promise.race([mine, gone]);
+  }
+
+  #refuseSecond(key: string): void {
+    const text = `container ${key} is being checkpointed already`;
+    if (this.#options.whenBusy === 'conflict')
+      throw new CodedError('already-exists', text, { data: { second: true } });
+    if (this.#options.whenBusy === 'refuse') throw new CodedError('busy', text, { data: { second: true } });
   }
 
   async #checkpoint(
     target: CheckpointTarget,
     asked: bigint,
     signal: AbortSignal,
+    tell: Tell,
   ): Promise<FinishedCheckpoint> {
     signal.throwIfAborted();
+    const { runtime, space, watch, directory, runtimeRequestTimeout } = this.#options;
     const { namespace, pod, container } = target;
     const running = (await this.#list(namespace, pod, signal)).find(
       (item) => item.running && item.name === container,
     );
     if (!running) throw new CodedError('failed-precondition', bodies.notRunning(container));
     if (asked < 0n) throw new CodedError('invalid-argument', bodies.negativeTimeout);
-    const timeout = effectiveTimeout(asked, this.#options.runtimeRequestTimeout);
-    await this.#checkSpace();
-    const temporary = join(this.#options.directory, `.${randomInt(2 ** 47)}`);
+    const timeout = effectiveTimeout(asked, runtimeRequestTimeout);
+    const memory = await memoryOf(runtime, [running.id], signal);
+    await space.check(memory);
+    const temporary = join(directory, `.${randomInt(2 ** 47)}`);
+    const progress = new CheckpointProgress([running.id], watch, memory, tell);
     try {
-      await this.#capture(running.id, temporary, timeout, signal);
-      return { path: await this.#publish(temporary, target) };
+      await space.during(signal, (again) => this.#capture(running.id, temporary, timeout, again));
+      const path = await this.#publish(temporary, target);
+      const { frozenMicroseconds } = progress;
+      const { size } = await stat(path);
+      return { path, size, ...(frozenMicroseconds === undefined ? {} : { frozenMicroseconds }) };
     } finally {
+      await progress.settled();
+      progress.close();
       await rm(temporary, { force: true });
     }
   }
@@ -100,7 +143,7 @@ export class ContainerCheckpoints implements Checkpointer {
       );
     } catch (error) {
       const hint = hintOf(error);
-      throw new CodedError('internal', rpcErrorText(error), {
+      throw new CodedError(fromRpc('', error).code, rpcErrorText(error), {
         cause: error,
         ...(hint === undefined ? {} : { hint }),
       });
@@ -130,18 +173,6 @@ export class ContainerCheckpoints implements Checkpointer {
         if (precise) await new Promise((done) => setTimeout(done, 1));
       }
     }
-  }
-
-  async #checkSpace(): Promise<void> {
-    const { directory, freeSpaceFloor } = this.#options;
-    const { bavail, bsize } = await statfs(directory);
-    const free = bavail * bsize;
-    if (free >= freeSpaceFloor) return;
-    throw new CodedError(
-      'resource-exhausted',
-      `only ${Math.floor(free / 2 ** 20)} MiB are free in ${directory}, ${Math.ceil(freeSpaceFloor / 2 ** 20)} MiB must stay free`,
-      { hint: 'remove checkpoints that are not needed any more' },
-    );
   }
 
   async #list(namespace: string, pod: string, signal: AbortSignal) {

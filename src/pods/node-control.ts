@@ -1,31 +1,82 @@
+import type { CheckpointTarget } from '../api/kubelet-checkpoint.ts';
 import type {
+  CheckpointDescription,
   CheckpointSummary,
+  ContainerCheckpointResult,
   DeviceSummary,
+  InspectRequest,
   NodeStatus,
   PodCheckpointResult,
   PodSummary,
   RestoreRequest,
+  RuntimeStatus,
+  SearchEnd,
+  SearchHit,
+  SearchRequest,
+  StateContent,
+  StateFileReport,
+  StateFileSummary,
 } from '../api/stasis.ts';
 import type { Checkpointer } from './checkpointer.ts';
+import type { Tell } from './progress.ts';
+
+/** One thing that has to be right for the node to do its work. */
+export interface ReadyCheck {
+  name: string;
+  /** What is wrong, or undefined. */
+  problem: string | undefined;
+}
+
+/** What shows the contents of checkpoints and state files. It runs apart: they may come from anyone. */
+export interface LookInside {
+  /** The text of the command line's JSON. @throws CodedError */
+  inspect(archive: CheckpointSummary, request: InspectRequest, signal: AbortSignal): Promise<string>;
+  search(
+    archive: CheckpointSummary,
+    container: string | undefined,
+    request: SearchRequest,
+    signal: AbortSignal,
+  ): AsyncIterable<SearchHit | SearchEnd>;
+  stateFiles(signal: AbortSignal): Promise<StateFileSummary[]>;
+  verifyState(signal: AbortSignal): Promise<StateFileReport[]>;
+  /** @throws CodedError `not-found` for a name that is not in the list */
+  stateContent(file: string, signal: AbortSignal): Promise<StateContent>;
+}
 
 /** Everything that our own API lets a client do on this node. */
 export interface NodeControl extends Checkpointer {
+  readonly look: LookInside;
   status(signal: AbortSignal): Promise<NodeStatus>;
+  runtime(signal: AbortSignal): Promise<RuntimeStatus>;
+  ready(signal: AbortSignal): Promise<ReadyCheck[]>;
   pods(signal: AbortSignal): Promise<PodSummary[]>;
   devices(signal: AbortSignal): Promise<DeviceSummary[]>;
   /** @throws CodedError `not-found`; `failed-precondition` for a pod that a manifest describes */
   deletePod(namespace: string, name: string, signal: AbortSignal): Promise<void>;
+  /** @throws CodedError `not-found` for a pod or container that is not there, and as {@link Checkpointer} does */
+  checkpointContainer(
+    target: CheckpointTarget,
+    timeout: number,
+    signal: AbortSignal,
+    tell?: Tell,
+  ): Promise<ContainerCheckpointResult>;
   /** @param timeout seconds; 0 for the default */
   checkpointPod(
     namespace: string,
     name: string,
     timeout: number,
     signal: AbortSignal,
+    tell?: Tell,
   ): Promise<PodCheckpointResult>;
   drain(timeout: number, signal: AbortSignal): Promise<PodCheckpointResult[]>;
   uncordon(signal: AbortSignal): Promise<void>;
   restore(request: RestoreRequest, signal: AbortSignal): Promise<PodSummary>;
   checkpoints(signal: AbortSignal): Promise<CheckpointSummary[]>;
   /** @throws CodedError `not-found` */
-  deleteCheckpoint(name: string, signal: AbortSignal): Promise<void>;
+  findCheckpoint(name: string, signal: AbortSignal): Promise<CheckpointSummary>;
+  describeCheckpoint(name: string, signal: AbortSignal): Promise<CheckpointDescription>;
+  pinCheckpoint(name: string, by: string, reason: string): Promise<void>;
+  unpinCheckpoint(name: string): Promise<void>;
+  /** @throws CodedError `not-found`; `failed-precondition` for one that is pinned, without `force` */
+  deleteCheckpoint(name: string, force: boolean): Promise<void>;
 }

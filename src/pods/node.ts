@@ -1,26 +1,30 @@
-import { readdir, rm, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import type { CheckpointTarget } from '../api/kubelet-checkpoint.ts';
+import { basename } from 'node:path';
+import { bodies, type CheckpointTarget } from '../api/kubelet-checkpoint.ts';
 import type {
+  CheckpointDescription,
   CheckpointSummary,
+  ContainerCheckpointResult,
   DeviceSummary,
   NodeStatus,
   PodCheckpointResult,
   PodSummary,
   RestoreRequest,
+  RuntimeStatus,
 } from '../api/stasis.ts';
-import { parseFileName } from '../checkpoint/file-name.ts';
-import { CodedError } from '../errors/coded-error.ts';
-import type { CheckpointsDirectory } from '../localfs/checkpoints-directory.ts';
+import { CodedError, messageOf } from '../errors/coded-error.ts';
 import type { FinishedCheckpoint } from './checkpointer.ts';
 import type { ContainerCheckpoints } from './container-checkpoints.ts';
 import { type ContainerRestores, kindOfArchive } from './container-restores.ts';
-import type { NodeControl } from './node-control.ts';
+import type { FreeSpace } from './free-space.ts';
+import type { KeptCheckpoints } from './kept-checkpoints.ts';
+import type { LookInside, NodeControl, ReadyCheck } from './node-control.ts';
 import type { NodePods } from './node-pods.ts';
 import { gracePeriod, podName } from './pod.ts';
 import type { PodCheckpoints } from './pod-checkpoints.ts';
 import type { PodRestores } from './pod-restores.ts';
 import { actualPod, type Runtime } from './pod-runtime.ts';
+import type { Tell } from './progress.ts';
+import { rpcErrorText } from './rpc-error.ts';
 
 export interface NodeOptions {
   name: string;
@@ -28,7 +32,11 @@ export interface NodeOptions {
   rootDirectory: string;
   runtime: Runtime;
   pods: NodePods;
-  directory: CheckpointsDirectory;
+  kept: KeptCheckpoints;
+  space: FreeSpace;
+  look: LookInside;
+  /** What there is to know about the container runtime. */
+  describeRuntime(signal: AbortSignal): Promise<RuntimeStatus>;
   containerCheckpoints: ContainerCheckpoints;
   podCheckpoints: PodCheckpoints;
   restores: PodRestores;
@@ -47,15 +55,49 @@ export class Node implements NodeControl {
     this.#stopping = stopping;
   }
 
+  get look(): LookInside {
+    return this.#options.look;
+  }
+
   containersOf(namespace: string, pod: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
     return this.#options.containerCheckpoints.containersOf(namespace, pod, signal);
   }
 
-  checkpoint(target: CheckpointTarget, timeout: bigint, signal: AbortSignal): Promise<FinishedCheckpoint> {
+  checkpoint(
+    target: CheckpointTarget,
+    timeout: bigint,
+    signal: AbortSignal,
+    tell?: Tell,
+  ): Promise<FinishedCheckpoint> {
     const { pods, containerCheckpoints } = this.#options;
     const uid = pods.find(target.namespace, target.pod)?.pod.metadata.uid;
-    const work = () => containerCheckpoints.checkpoint(target, timeout, signal);
+    const work = () => containerCheckpoints.checkpoint(target, timeout, signal, tell);
     return uid === undefined ? work() : pods.undisturbed(uid, work);
+  }
+
+  async checkpointContainer(
+    target: CheckpointTarget,
+    timeout: number,
+    signal: AbortSignal,
+    tell?: Tell,
+  ): Promise<ContainerCheckpointResult> {
+    const containers = await this.containersOf(target.namespace, target.pod, signal);
+    if (!containers) throw new CodedError('not-found', bodies.podUnknown);
+    if (!containers.includes(target.container)) {
+      throw new CodedError('not-found', bodies.containerUnknown(target.container));
+    }
+    const {
+      path,
+      size = 0,
+      frozenMicroseconds,
+    } = await this.checkpoint(target, BigInt(timeout), signal, tell);
+    return {
+      ...target,
+      name: basename(path),
+      archive: path,
+      size,
+      ...(frozenMicroseconds === undefined ? {} : { frozenMicroseconds }),
+    };
   }
 
   async status(signal: AbortSignal): Promise<NodeStatus> {
@@ -70,6 +112,23 @@ export class Node implements NodeControl {
       runtime: { name: found.runtimeName, version: found.runtimeVersion },
       drained: pods.drained,
     };
+  }
+
+  runtime(signal: AbortSignal): Promise<RuntimeStatus> {
+    return this.#options.describeRuntime(signal);
+  }
+
+  async ready(signal: AbortSignal): Promise<ReadyCheck[]> {
+    const { runtime, space } = this.#options;
+    const answers = runtime.version({}, { signal, timeoutMs: 5_000 });
+    const [called, free] = await Promise.allSettled([answers, space.check()]);
+    return [
+      {
+        name: 'runtime',
+        problem: called.status === 'fulfilled' ? undefined : rpcErrorText(called.reason),
+      },
+      { name: 'disk', problem: free.status === 'fulfilled' ? undefined : messageOf(free.reason) },
+    ];
   }
 
   pods(signal: AbortSignal): Promise<PodSummary[]> {
@@ -101,8 +160,9 @@ export class Node implements NodeControl {
     name: string,
     timeout: number,
     signal: AbortSignal,
+    tell?: Tell,
   ): Promise<PodCheckpointResult> {
-    return this.#options.podCheckpoints.checkpoint(namespace, name, timeout, signal);
+    return this.#options.podCheckpoints.checkpoint(namespace, name, timeout, signal, tell);
   }
 
   drain(timeout: number, signal: AbortSignal): Promise<PodCheckpointResult[]> {
@@ -126,34 +186,27 @@ export class Node implements NodeControl {
     return pods.summary(record, await actualPod(runtime, undefined, signal));
   }
 
-  async checkpoints(): Promise<CheckpointSummary[]> {
-    const { directory, pods } = this.#options;
-    const listed = new Map((await directory.list()).map((item) => [`${item.pod.sandboxId}.tar`, item.pod]));
-    const items: CheckpointSummary[] = [];
-    for (const name of (await readdir(directory.path).catch(() => [] as string[])).sort()) {
-      const path = join(directory.path, name);
-      const found =
-        name.endsWith('.tar') && !name.startsWith('.') ? await stat(path).catch(() => undefined) : undefined;
-      if (!found?.isFile()) continue;
-      const common = { name, path, created: found.mtime.toISOString(), size: found.size };
-      const pod = listed.get(name);
-      if (pod) items.push({ ...common, kind: 'pod', namespace: pod.namespace, pod: pod.name });
-      const readings = parseFileName(name);
-      const read = readings.find((item) => pods.find(item.namespace, item.pod)) ?? readings[0];
-      if (!pod && read) items.push({ ...common, kind: 'container', ...pick(read) });
-    }
-    return items;
+  checkpoints(): Promise<CheckpointSummary[]> {
+    return this.#options.kept.list();
   }
 
-  async deleteCheckpoint(name: string): Promise<void> {
-    const { directory } = this.#options;
-    const found = (await this.checkpoints()).find((item) => item.name === name);
-    if (!found) throw new CodedError('not-found', `this node has no checkpoint ${JSON.stringify(name)}`);
-    if (found.kind === 'pod') await directory.remove([basename(name, '.tar')]);
-    else await rm(found.path);
+  findCheckpoint(name: string): Promise<CheckpointSummary> {
+    return this.#options.kept.find(name);
   }
-}
 
-function pick({ namespace, pod, container }: { namespace: string; pod: string; container: string }) {
-  return { namespace, pod, container };
+  describeCheckpoint(name: string, signal: AbortSignal): Promise<CheckpointDescription> {
+    return this.#options.kept.describe(name, signal);
+  }
+
+  pinCheckpoint(name: string, by: string, reason: string): Promise<void> {
+    return this.#options.kept.pin(name, by, reason);
+  }
+
+  unpinCheckpoint(name: string): Promise<void> {
+    return this.#options.kept.unpin(name);
+  }
+
+  deleteCheckpoint(name: string, force: boolean): Promise<void> {
+    return this.#options.kept.delete(name, force);
+  }
 }

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { frozenUntilRemoved } from '../api/cri-options.ts';
+import type { WatchRuntime } from '../api/runtime-events.ts';
 import type { PodCheckpointResult } from '../api/stasis.ts';
 import type { JsonObject } from '../bytes/go-json.ts';
 import { podAnnotations } from '../checkpoint/layout.ts';
@@ -16,7 +17,9 @@ import { privateDirectory } from '../localfs/atomic-file.ts';
 import type { CheckpointsDirectory } from '../localfs/checkpoints-directory.ts';
 import { makeDirectories } from '../localfs/make-directories.ts';
 import { terminationMessagePath } from './cri-config.ts';
+import type { FreeSpace } from './free-space.ts';
 import { InTurn } from './in-turn.ts';
+import { memoryOf } from './memory-estimate.ts';
 import { containersIn, newest } from './next-step.ts';
 import type { Log, NodePods } from './node-pods.ts';
 import { gracePeriod, podName } from './pod.ts';
@@ -24,6 +27,7 @@ import { frozenMicrosecondsIn, writePodArchive } from './pod-archive.ts';
 import type { PodDirectories } from './pod-directories.ts';
 import { type ActualContainer, type ActualSandbox, actualPod, type Runtime } from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
+import { CheckpointProgress, type Tell } from './progress.ts';
 import { fromRpc } from './rpc-error.ts';
 
 export interface PodCheckpointOptions {
@@ -35,6 +39,9 @@ export interface PodCheckpointOptions {
   nodeId: string;
   /** Seconds that the capture of one pod may take where nobody says otherwise. */
   defaultTimeout: number;
+  space: FreeSpace;
+  /** How to learn what the runtime is doing, where it tells. */
+  watch?: WatchRuntime;
   log: Log;
 }
 
@@ -59,13 +66,15 @@ export class PodCheckpoints {
     name: string,
     timeout: number,
     signal: AbortSignal,
+    tell: Tell = () => undefined,
   ): Promise<PodCheckpointResult> {
     const record = this.#options.pods.find(namespace, name);
     if (!record) throw new CodedError('not-found', `this node has no pod ${namespace}/${name}`);
     const { uid } = record.pod.metadata;
+    tell({ stage: 'waiting' });
     return this.#options.pods.exclusively(uid, async (stopping) => {
       const current = this.#options.pods.byUid(uid) ?? record;
-      return this.#capture(current, timeout, false, AbortSignal.any([signal, stopping]));
+      return this.#capture(current, timeout, false, AbortSignal.any([signal, stopping]), tell);
     });
   }
 
@@ -120,8 +129,9 @@ export class PodCheckpoints {
     timeout: number,
     drain: boolean,
     signal: AbortSignal,
+    tell: Tell = () => undefined,
   ): Promise<PodCheckpointResult> {
-    const { runtime, directory } = this.#options;
+    const { runtime, directory, space, watch } = this.#options;
     const { pod } = record;
     const actual = await actualPod(runtime, pod.metadata.uid, signal);
     const sandbox = actual.sandboxes.find(({ ready }) => ready);
@@ -132,15 +142,23 @@ export class PodCheckpoints {
         `pod ${podName(pod)} has no running container to checkpoint`,
       );
     }
+    signal.throwIfAborted();
+    const ids = running.map(({ id }) => id);
+    const memory = await memoryOf(runtime, ids, signal);
+    await space.check(memory);
     await makeDirectories(directory.path, privateDirectory);
     await chmod(directory.path, privateDirectory);
+    const progress = new CheckpointProgress(ids, watch, memory, tell);
     const folder = join(directory.path, `.${randomInt(2 ** 47)}`);
-    await mkdir(folder, { mode: privateDirectory });
     try {
-      await this.#captureInto(folder, sandbox, running, timeout, drain, signal);
+      await mkdir(folder, { mode: privateDirectory });
       const archive = directory.archivePath(sandbox.id);
-      const frozen = await frozenMicrosecondsIn(folder);
-      const size = await this.#pack(archive, folder, record, sandbox, running, frozen, signal);
+      const { size, frozen } = await space.during(signal, async (again) => {
+        await this.#captureInto(folder, sandbox, running, timeout, drain, again);
+        const still = await frozenMicrosecondsIn(folder);
+        const packed = await this.#pack(archive, folder, record, sandbox, running, still, again);
+        return { size: packed, frozen: still };
+      });
       await directory.addPod(await this.#entry(record, sandbox, running, frozen, drain));
       if (drain) {
         // It is still frozen, and is killed so: nothing that it could do after the checkpoint is lost.
@@ -156,6 +174,8 @@ export class PodCheckpoints {
         ...(frozen === undefined ? {} : { frozenMicroseconds: frozen }),
       };
     } finally {
+      await progress.settled();
+      progress.close();
       await rm(folder, { recursive: true, force: true });
     }
   }

@@ -2,8 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
+import { endpoints } from '../api/endpoints.ts';
 import { bodies, isCheckpointPath, jsonType } from '../api/kubelet-checkpoint.ts';
-import { type ErrorBody, healthz, livez } from '../api/stasis.ts';
+import type { ErrorBody } from '../api/stasis.ts';
 import {
   type Attributes,
   attributesOf,
@@ -57,8 +58,8 @@ export function createApp(given: AppOptions): StasisApp {
   const app: StasisApp = new Hono<StasisBindings>();
   app.use('*', (context, next) => audited(options, context, next));
   app.use('*', (context, next) => guarded(options, context, next));
-  app.get(healthz, () => plain(200, 'ok', { 'x-content-type-options': 'nosniff' }));
-  app.get('/metrics', () => plain(200, options.metrics.text(), {}, metricsType));
+  app.get(endpoints.health.path, () => plain(200, 'ok', { 'x-content-type-options': 'nosniff' }));
+  app.get(endpoints.metrics.path, () => plain(200, options.metrics.text(), {}, metricsType));
   options.routes?.(app);
   app.notFound(() => plain(404, bodies.notFound));
   app.onError((error, context) => {
@@ -76,7 +77,12 @@ export function errorResponse(error: unknown): Response {
     error: { code: coded.code, message: coded.message, ...(coded.hint ? { hint: coded.hint } : {}) },
   };
   const text = `${JSON.stringify(body)}\n`;
-  const headers = { 'content-type': jsonType, 'content-length': String(Buffer.byteLength(text)) };
+  const later = coded.data['retryAfter'] ?? (coded.code === 'busy' ? 1 : undefined);
+  const headers = {
+    'content-type': jsonType,
+    'content-length': String(Buffer.byteLength(text)),
+    ...(later === undefined ? {} : { 'retry-after': String(later) }),
+  };
   return new Response(text, { status: httpStatus(coded.code), headers });
 }
 
@@ -126,7 +132,7 @@ async function guarded(
   const target = parseTarget(url);
   if (!target) return plain(400, '400 Bad Request');
   const method = incoming.method ?? '';
-  if (target.path === livez && (method === 'GET' || method === 'HEAD')) {
+  if (target.path === endpoints.live.path && (method === 'GET' || method === 'HEAD')) {
     return plain(200, 'ok', { 'x-content-type-options': 'nosniff' });
   }
   const refused = await refusal(options, context, attributesOf(method, target.path, options.nodeName));

@@ -19,6 +19,15 @@ export interface ListenOptions {
   /** 0 takes any free port. */
   port: number;
   tls: TlsMaterial;
+  /** TLS 1.2 and later with Node's own choice where left out. */
+  tlsOptions?: TlsOptions;
+}
+
+/** How the server may be spoken to; suites and key exchanges by OpenSSL's names, with colons. */
+export interface TlsOptions {
+  minVersion: 'TLSv1.2' | 'TLSv1.3';
+  ciphers?: string;
+  curves?: string;
 }
 
 export interface RunningServer {
@@ -42,12 +51,12 @@ const limits = {
   idleMilliseconds: 90_000,
 };
 
-/** Serves `app` over TLS 1.2 and later. */
+/** Serves `app` over TLS, 1.2 and later unless it is to be newer. */
 export async function listen(app: StasisApp, options: ListenOptions): Promise<RunningServer> {
   const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const server = createServer(
     {
-      ...secureContext(options.tls),
+      ...secureContext(options.tls, options.tlsOptions),
       requestCert: options.tls.clientCa !== undefined,
       rejectUnauthorized: false,
       handshakeTimeout: limits.handshakeMilliseconds,
@@ -76,17 +85,19 @@ export async function listen(app: StasisApp, options: ListenOptions): Promise<Ru
   return {
     address: bound.address,
     port: bound.port,
-    replaceTls: (tls) => server.setSecureContext(secureContext(tls)),
+    replaceTls: (tls) => server.setSecureContext(secureContext(tls, options.tlsOptions)),
     close: (milliseconds) => closeServer(server, milliseconds),
   };
 }
 
-function secureContext({ certificate, key, clientCa }: TlsMaterial) {
+function secureContext({ certificate, key, clientCa }: TlsMaterial, asked?: TlsOptions) {
   return {
     cert: certificate,
     key,
     ...(clientCa === undefined ? {} : { ca: clientCa }),
-    minVersion: 'TLSv1.2',
+    minVersion: asked?.minVersion ?? 'TLSv1.2',
+    ...(asked?.ciphers === undefined ? {} : { ciphers: asked.ciphers, honorCipherOrder: true }),
+    ...(asked?.curves === undefined ? {} : { ecdhCurve: asked.curves }),
     // A resumed session would skip the look at the client's certificate.
     secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
   } as const;

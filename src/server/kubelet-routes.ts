@@ -9,6 +9,7 @@ import {
   plainText,
   timeoutParameter,
 } from '../api/kubelet-checkpoint.ts';
+import { httpStatus } from '../errors/code.ts';
 import { isCoded, messageOf } from '../errors/coded-error.ts';
 import type { Checkpointer } from '../pods/checkpointer.ts';
 import type { RequestFacts } from './audit.ts';
@@ -58,7 +59,9 @@ export async function answerCheckpoint(
   const timeout = timeoutOf(request.query);
   if (timeout === undefined) return plain(404, bodies.badTimeout);
   const leave = limits.enter(request.facts.user?.name ?? '');
-  if (!leave) return plain(429, 'too many checkpoints in flight, try again later', { 'retry-after': '1' });
+  if (typeof leave !== 'function') {
+    return plain(429, leave.why, { 'retry-after': String(leave.retryAfter) });
+  }
   try {
     return await checkpoint(checkpointer, target, timeout, request);
   } finally {
@@ -80,6 +83,10 @@ async function checkpoint(
     return new Response(body, { status: 200, headers });
   } catch (error) {
     facts.error = messageOf(error);
+    if (isCoded(error) && error.data['second'] === true) {
+      const later: Record<string, string> = error.code === 'busy' ? { 'retry-after': '1' } : {};
+      return plain(httpStatus(error.code), error.message, later);
+    }
     const hint = isCoded(error) && error.hint ? `: ${error.hint}` : '';
     return plain(500, bodies.failed(target, `${facts.error}${hint}`));
   }

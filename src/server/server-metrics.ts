@@ -1,5 +1,21 @@
-import { exposition, Metric, operationBounds } from '../metrics/registry.ts';
+import { isCoded } from '../errors/coded-error.ts';
+import { exposition, type Labels, Metric, operationBounds } from '../metrics/registry.ts';
 import type { Checkpointer } from '../pods/checkpointer.ts';
+
+/** Seconds; from a quick freeze to a dump of many gigabytes. */
+const checkpointBounds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+/** Bytes; 1 MiB to 1 TiB. */
+const sizeBounds = Array.from({ length: 11 }, (_, at) => 2 ** (20 + 2 * at));
+
+/** Microseconds for which nothing ran, as the archive says; undefined where it does not. */
+export type FrozenOf = (archive: string) => Promise<number | undefined>;
+
+interface MadeCheckpoint {
+  archive?: string;
+  path?: string;
+  size?: number;
+  frozenMicroseconds?: number;
+}
 
 /** What a scraper is told: the kubelet's names where it has them. */
 export class ServerMetrics {
@@ -38,8 +54,38 @@ export class ServerMetrics {
   readonly #checkpointing = new Metric(
     'stasis_checkpoints_in_flight',
     'gauge',
-    'Checkpoints being made now.',
+    'Checkpoints being made now, by what is checkpointed.',
   );
+  readonly #checkpointTimes = new Metric(
+    'stasis_checkpoint_duration_seconds',
+    'histogram',
+    'Time that a checkpoint took until its archive was complete.',
+    checkpointBounds,
+  );
+  readonly #frozenTimes = new Metric(
+    'stasis_checkpoint_frozen_seconds',
+    'histogram',
+    'Time for which nothing in the container ran.',
+    checkpointBounds,
+  );
+  readonly #sizes = new Metric(
+    'stasis_checkpoint_size_bytes',
+    'histogram',
+    'Size of the archive.',
+    sizeBounds,
+  );
+  readonly #failures = new Metric(
+    'stasis_checkpoint_failures_total',
+    'counter',
+    'Checkpoints that failed, by what is checkpointed and error code.',
+  );
+  readonly #frozenOf: FrozenOf | undefined;
+
+  /** @param frozenOf finds out how long it was frozen where the runtime did not tell */
+  constructor(frozenOf?: FrozenOf) {
+    this.#frozenOf = frozenOf;
+    for (const kind of ['container', 'pod']) this.#checkpointing.add({ kind }, 0);
+  }
 
   /** A request began; the returned function is called when it has been answered. */
   request(method: string, path: string): () => void {
@@ -60,24 +106,45 @@ export class ServerMetrics {
 
   /** `checkpointer` with every checkpoint counted. */
   counted(checkpointer: Checkpointer): Checkpointer {
-    const labels = { operation_type: 'checkpoint_container' };
     return {
       containersOf: (namespace, pod, signal) => checkpointer.containersOf(namespace, pod, signal),
-      checkpoint: async (target, timeout, signal) => {
-        const began = performance.now();
-        this.#operations.add(labels);
-        this.#checkpointing.add({});
-        try {
-          return await checkpointer.checkpoint(target, timeout, signal);
-        } catch (error) {
-          this.#errors.add(labels);
-          throw error;
-        } finally {
-          this.#checkpointing.add({}, -1);
-          this.#operationTimes.observe(labels, (performance.now() - began) / 1000);
-        }
-      },
+      checkpoint: (target, timeout, signal, tell) =>
+        this.checkpoint('container', () => checkpointer.checkpoint(target, timeout, signal, tell)),
     };
+  }
+
+  /** Counts and measures the making of one checkpoint. */
+  async checkpoint<T extends MadeCheckpoint>(kind: 'container' | 'pod', make: () => Promise<T>): Promise<T> {
+    const labels = { kind };
+    const operation = { operation_type: `checkpoint_${kind}` };
+    const began = performance.now();
+    const seconds = (): number => (performance.now() - began) / 1000;
+    this.#operations.add(operation);
+    this.#checkpointing.add(labels);
+    try {
+      const made = await make();
+      this.#checkpointTimes.observe(labels, seconds());
+      this.#measure(labels, made);
+      return made;
+    } catch (error) {
+      this.#errors.add(operation);
+      this.#failures.add({ kind, reason: isCoded(error) ? error.code : 'internal' });
+      throw error;
+    } finally {
+      this.#checkpointing.add(labels, -1);
+      this.#operationTimes.observe(operation, seconds());
+    }
+  }
+
+  #measure(labels: Labels, { size, frozenMicroseconds, archive, path }: MadeCheckpoint): void {
+    if (size !== undefined) this.#sizes.observe(labels, size);
+    const observe = (microseconds: number | undefined): void => {
+      if (microseconds !== undefined) this.#frozenTimes.observe(labels, microseconds / 1_000_000);
+    };
+    const file = archive ?? path;
+    if (frozenMicroseconds !== undefined || file === undefined) observe(frozenMicroseconds);
+    // Nobody waits for it; an archive that does not say is left out.
+    else this.#frozenOf?.(file).then(observe, () => undefined);
   }
 
   text(): string {
@@ -89,6 +156,10 @@ export class ServerMetrics {
       this.#errors,
       this.#operationTimes,
       this.#checkpointing,
+      this.#checkpointTimes,
+      this.#frozenTimes,
+      this.#sizes,
+      this.#failures,
     ]);
   }
 }
@@ -99,7 +170,7 @@ function known(method: string): string {
   return methods.includes(method) ? method : 'other';
 }
 
-const roots = ['checkpoint', 'healthz', 'livez', 'metrics', 'apis'];
+const roots = ['checkpoint', 'healthz', 'livez', 'readyz', 'metrics', 'openapi.json', 'apis'];
 
 /** The first part of a path where it is one of ours, as the kubelet groups them. */
 function bucketOf(path: string): string {

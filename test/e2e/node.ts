@@ -15,7 +15,7 @@ import type { TestContext } from 'node:test';
 import { StasisClient } from '../../src/api/client.ts';
 import type { ClientFile } from '../../src/api/client-file.ts';
 import type { ContainerSummary, PodSummary } from '../../src/api/stasis.ts';
-import { httpsSend } from '../../src/kube/https-send.ts';
+import { httpsSend, httpsStream } from '../../src/kube/https-send.ts';
 import { type Ended, project, runFor, startFor, until } from '../runtime.ts';
 
 export class TestNode {
@@ -120,7 +120,8 @@ export class TestNode {
 
   client(): StasisClient {
     const { server, token, certificate } = this.file();
-    return new StasisClient(httpsSend({ server, token, pinned: certificate }));
+    const target = { server, token, pinned: certificate };
+    return new StasisClient(httpsSend(target), httpsStream(target));
   }
 
   async pods(): Promise<PodSummary[]> {

@@ -329,7 +329,7 @@ test("metrics have the kubelet's names, for those who may see them", async () =>
     'kubelet_runtime_operations_total{operation_type="checkpoint_container"} 2',
     'kubelet_runtime_operations_errors_total{operation_type="checkpoint_container"} 1',
     'kubelet_runtime_operations_duration_seconds_count{operation_type="checkpoint_container"} 2',
-    'stasis_checkpoints_in_flight 0',
+    'stasis_checkpoints_in_flight{kind="container"} 0',
   ]) {
     assert.ok(body.includes(`${line}\n`), `${line}\n${body}`);
   }

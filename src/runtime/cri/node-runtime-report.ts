@@ -58,7 +58,8 @@ export async function reportRuntime(
   }
 }
 
-async function criuReport(): Promise<NodeRuntimeReport['criu']> {
+/** The machine’s criu, or what is wrong with it. */
+export async function criuReport(): Promise<NodeRuntimeReport['criu']> {
   try {
     return { version: (await checkCriu()).version };
   } catch (error) {

@@ -1,0 +1,83 @@
+import { Worker } from 'node:worker_threads';
+import type { SearchEnd, SearchHit, StateContent, StateFileReport, StateFileSummary } from '../api/stasis.ts';
+import { CodedError, messageOf } from '../errors/coded-error.ts';
+import type { LookInside } from '../pods/node-control.ts';
+import type { LookMessage, LookTask } from './look-task.ts';
+
+/** Looks that go on at once; each is a thread and may hold a compressed archive's images in memory. */
+const mostLooks = 4;
+/** Milliseconds after which a look is given up. */
+const searchTime = 600_000;
+const otherTime = 120_000;
+
+/** Looks into archives and state files in threads of their own, a few at once. */
+export function lookInside(rootDirectory: string): LookInside {
+  const places = { free: mostLooks };
+  const one = async <T>(task: LookTask, signal: AbortSignal): Promise<T> => {
+    for await (const value of look(task, places, signal)) return value as T;
+    throw new CodedError('internal', 'the thread ended without an answer');
+  };
+  return {
+    inspect: (archive, request, signal) => one<string>({ kind: 'inspect', archive, request }, signal),
+    search: (archive, container, request, signal) =>
+      look({ kind: 'search', archive, container, request }, places, signal) as AsyncIterable<
+        SearchHit | SearchEnd
+      >,
+    stateFiles: (signal) => one<StateFileSummary[]>({ kind: 'stateFiles', rootDirectory }, signal),
+    verifyState: (signal) => one<StateFileReport[]>({ kind: 'verifyState', rootDirectory }, signal),
+    stateContent: (file, signal) => one<StateContent>({ kind: 'stateContent', rootDirectory, file }, signal),
+  };
+}
+
+async function* look(task: LookTask, places: { free: number }, signal: AbortSignal): AsyncGenerator<unknown> {
+  signal.throwIfAborted();
+  if (places.free === 0) {
+    throw new CodedError('busy', `${mostLooks} archives are being looked into, try again later`);
+  }
+  places.free--;
+  const here = import.meta.url;
+  const file = new URL(here.endsWith('.ts') ? './look-thread.ts' : './look-thread.js', here);
+  const thread = new Worker(file, { workerData: task, resourceLimits: { maxOldGenerationSizeMb: 1024 } });
+  const messages: LookMessage[] = [];
+  let wake = (): void => undefined;
+  const tell = (message: LookMessage): void => {
+    messages.push(message);
+    wake();
+  };
+  thread.on('message', tell);
+  thread.on('error', (error) => tell(failed('resource-exhausted', messageOf(error))));
+  thread.on('exit', () => tell(failed('internal', 'the thread ended')));
+  const all = AbortSignal.any([signal, AbortSignal.timeout(task.kind === 'search' ? searchTime : otherTime)]);
+  const stop = (): void =>
+    tell(failed(signal.aborted ? 'cancelled' : 'deadline-exceeded', 'it took too long'));
+  all.addEventListener('abort', stop, { once: true });
+  try {
+    for (;;) {
+      const message = messages.shift();
+      if (message === undefined) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      } else if ('value' in message) {
+        thread.postMessage('taken');
+        yield message.value;
+      } else if ('done' in message) return;
+      else throw new CodedError(message.error.code, message.error.message, hintOf(message.error.hint));
+    }
+  } finally {
+    all.removeEventListener('abort', stop);
+    places.free++;
+    await thread.terminate();
+  }
+}
+
+function failed(
+  code: 'resource-exhausted' | 'internal' | 'cancelled' | 'deadline-exceeded',
+  message: string,
+) {
+  return { error: { code, message: `looking inside: ${message}` } };
+}
+
+function hintOf(hint: string | undefined): { hint?: string } {
+  return hint === undefined ? {} : { hint };
+}

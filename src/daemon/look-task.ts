@@ -1,0 +1,23 @@
+import type { CheckpointSummary, InspectRequest, SearchRequest } from '../api/stasis.ts';
+import type { ErrorCode } from '../errors/code.ts';
+
+/** What one thread is to look at. */
+export type LookTask =
+  | { kind: 'inspect'; archive: Pick<CheckpointSummary, 'path' | 'kind'>; request: InspectRequest }
+  | {
+      kind: 'search';
+      archive: Pick<CheckpointSummary, 'path' | 'kind'>;
+      container: string | undefined;
+      request: SearchRequest;
+    }
+  | { kind: 'stateFiles' | 'verifyState'; rootDirectory: string }
+  | { kind: 'stateContent'; rootDirectory: string; file: string };
+
+/** What it sends: values one after the other, then how it ended. */
+export type LookMessage =
+  | { value: unknown }
+  | { done: true }
+  | { error: { code: ErrorCode; message: string; hint?: string | undefined } };
+
+/** Values that a thread sends before the first of them has been taken. */
+export const window = 64;

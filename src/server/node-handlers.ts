@@ -1,0 +1,59 @@
+import type {
+  DeviceSummary,
+  DrainResult,
+  List,
+  PodSummary,
+  RestoreRequest,
+  RestoreResult,
+} from '../api/stasis.ts';
+import { matching, object } from '../pods/schema.ts';
+import { json } from './api-request.ts';
+import type { ApiOptions, Handlers } from './stasis-routes.ts';
+
+const apiVersion = 'stasis/v1';
+
+type Names = 'node' | 'runtime' | 'pods' | 'devices' | 'deletePod' | 'drain' | 'uncordon' | 'restore';
+
+const label = matching(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 253, 'a name');
+const restoreRequest = object(
+  {
+    archive: matching(/^\/[^\0]*$/, 4096, 'the absolute path of a file on the node'),
+    name: label,
+    namespace: label,
+  },
+  ['archive'],
+);
+
+/** The node as a whole, and its pods. */
+export function nodeHandlers({ node }: ApiOptions): Handlers<Names> {
+  return {
+    node: async ({ signal }) => json(await node.status(signal)),
+    runtime: async ({ signal }) => json(await node.runtime(signal)),
+    pods: async ({ signal }) => {
+      const items = await node.pods(signal);
+      return json({ apiVersion, kind: 'PodList', items } satisfies List<PodSummary>);
+    },
+    devices: async ({ signal }) => {
+      const items = await node.devices(signal);
+      return json({ apiVersion, kind: 'DeviceList', items } satisfies List<DeviceSummary>);
+    },
+    deletePod: async ({ part, signal }) => {
+      await node.deletePod(part('namespace'), part('pod'), signal);
+      return new Response(null, { status: 204 });
+    },
+    drain: async ({ query, signal }) => {
+      const pods = await node.drain(query.integer('timeout') ?? 0, signal);
+      return json({ apiVersion, kind: 'DrainResult', pods } satisfies DrainResult);
+    },
+    uncordon: async ({ signal }) => {
+      await node.uncordon(signal);
+      return json(await node.status(signal));
+    },
+    restore: async (request) => {
+      const asked: RestoreRequest = await request.body(restoreRequest);
+      request.facts.archive = asked.archive;
+      const pod = await node.restore(asked, request.signal);
+      return json({ apiVersion, kind: 'RestoreResult', pod } satisfies RestoreResult);
+    },
+  };
+}
