@@ -67,11 +67,11 @@ async function localClient(rootDirectory: string): Promise<StasisClient> {
 
 /** Help and completion read the flags of every command: what speaks HTTPS is loaded for those who speak it. */
 async function clientOf(target: HttpsTarget): Promise<StasisClient> {
-  const [{ StasisClient }, { httpsSend }] = await Promise.all([
+  const [{ StasisClient }, { httpsSend, httpsStream }] = await Promise.all([
     import('../api/client.ts'),
     import('../kube/https-send.ts'),
   ]);
-  return new StasisClient(httpsSend(target));
+  return new StasisClient(httpsSend(target), httpsStream(target));
 }
 
 async function fileOf(path: string): Promise<string | undefined> {

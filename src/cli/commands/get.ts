@@ -1,14 +1,15 @@
-import type { CheckpointSummary, DeviceSummary, PodSummary } from '../../api/stasis.ts';
+import type { StasisClient } from '../../api/client.ts';
+import type { CheckpointSummary, DeviceSummary, List, Operation, PodSummary } from '../../api/stasis.ts';
 import { defineCommand, UsageError } from '../command.ts';
 import { daemonClient, daemonFlags } from '../daemon-client.ts';
 import { columns } from '../output/columns.ts';
 import { printable } from '../output/escape.ts';
 
-const kinds = ['pods', 'containers', 'devices', 'checkpoints'] as const;
+const kinds = ['pods', 'containers', 'devices', 'checkpoints', 'operations'] as const;
 
 export const get = defineCommand({
   name: 'get',
-  operands: 'pods|containers|devices|checkpoints',
+  operands: 'pods|containers|devices|checkpoints|operations',
   short: 'List what the node has',
   examples: ['get pods', 'get containers -o wide', 'get devices', 'get checkpoints -o json'],
   flags: {
@@ -24,27 +25,33 @@ export const get = defineCommand({
     }
     const client = await daemonClient(flags);
     const wide = flags.output === 'wide';
-    const list =
-      kind === 'checkpoints'
-        ? await client.checkpoints(console.signal)
-        : kind === 'devices'
-          ? await client.devices(console.signal)
-          : await client.pods(console.signal);
+    const { signal } = console;
+    const list = await listOf(client, kind as Kind, signal);
     if (flags.output === 'json') {
       console.out.write(`${JSON.stringify(list, null, 2)}\n`);
       return;
     }
-    const rows =
-      kind === 'checkpoints'
-        ? checkpointRows(list.items as CheckpointSummary[], wide)
-        : kind === 'devices'
-          ? deviceRows(list.items as DeviceSummary[], wide)
-          : kind === 'pods'
-            ? podRows(list.items as PodSummary[], wide)
-            : containerRows(list.items as PodSummary[], wide);
+    const rows = rowsOf(kind as Kind, list.items, wide);
     console.out.write(columns(flags['no-headers'] ? rows.slice(1) : rows));
   },
 });
+
+type Kind = (typeof kinds)[number];
+
+function listOf(client: StasisClient, kind: Kind, signal: AbortSignal): Promise<List<unknown>> {
+  if (kind === 'checkpoints') return client.checkpoints(signal);
+  if (kind === 'devices') return client.devices(signal);
+  if (kind === 'operations') return client.operations(signal);
+  return client.pods(signal);
+}
+
+function rowsOf(kind: Kind, items: readonly unknown[], wide: boolean): string[][] {
+  if (kind === 'checkpoints') return checkpointRows(items as CheckpointSummary[], wide);
+  if (kind === 'devices') return deviceRows(items as DeviceSummary[], wide);
+  if (kind === 'operations') return operationRows(items as Operation[], wide);
+  if (kind === 'pods') return podRows(items as PodSummary[], wide);
+  return containerRows(items as PodSummary[], wide);
+}
 
 function podRows(pods: readonly PodSummary[], wide: boolean): string[][] {
   const heading = [
@@ -107,14 +114,28 @@ function deviceRows(devices: readonly DeviceSummary[], wide: boolean): string[][
 }
 
 function checkpointRows(items: readonly CheckpointSummary[], wide: boolean): string[][] {
-  const heading = ['NAMESPACE', 'POD', 'CONTAINER', 'CREATED', 'SIZE', ...(wide ? ['PATH'] : [])];
+  const heading = ['NAMESPACE', 'POD', 'CONTAINER', 'CREATED', 'SIZE', 'PINNED', ...(wide ? ['NAME'] : [])];
   const rows = items.map((item) => [
     item.namespace,
     item.pod,
     item.container ?? '<all>',
     item.created,
     String(item.size),
-    ...(wide ? [item.path] : []),
+    String(item.pinned),
+    ...(wide ? [item.name] : []),
+  ]);
+  return [heading, ...rows];
+}
+
+function operationRows(items: readonly Operation[], wide: boolean): string[][] {
+  const heading = ['ID', 'CHECKPOINT OF', 'STATE', 'STAGE', 'CREATED', ...(wide ? ['BY', 'ARCHIVE'] : [])];
+  const rows = items.map(({ id, target, state, stage, created, by, result }) => [
+    id,
+    [target.namespace, target.pod, target.container].filter((part) => part !== undefined).join('/'),
+    state,
+    stage,
+    created,
+    ...(wide ? [by, result?.archive ?? ''] : []),
   ]);
   return [heading, ...rows];
 }
