@@ -14,8 +14,8 @@ import { Problems } from '../inspect/problems.ts';
 import { listProcesses } from '../inspect/process-tree.ts';
 import { type Need, restoreNeeds } from '../inspect/restore-needs.ts';
 import { sha256 } from '../localfs/sha256.ts';
+import type { NodeNeed } from '../runtime/cri/node-needs.ts';
 import type { Console } from './console.ts';
-import type { NodeNeed } from './node-needs.ts';
 import { openCheckpoint } from './open.ts';
 import { printable } from './output/escape.ts';
 import { byteText } from './output/quantities.ts';
@@ -92,7 +92,7 @@ async function withPods(paths: readonly string[], console: Console): Promise<str
 }
 
 async function compare(needs: readonly Need[], flags: VerifyFlags, { signal }: Console): Promise<NodeNeed[]> {
-  const { compareWithNode } = await import('./node-needs.ts');
+  const { compareWithNode } = await import('../runtime/cri/node-needs.ts');
   return compareWithNode(needs, { signal, endpoint: flags['container-runtime-endpoint'] });
 }
 

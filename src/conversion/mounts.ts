@@ -34,6 +34,11 @@ const mountedByEngine: Readonly<Record<Target, readonly string[]>> = {
   ],
 };
 
+/** Where the target mounts something by itself. */
+export function providedMounts(target: Target): readonly string[] {
+  return mountedByEngine[target];
+}
+
 /** The mounts of `spec.dump` for the target, and what has to be there for them. */
 export function targetMounts(
   source: ConversionSource,

@@ -11,6 +11,8 @@ export interface NodeRuntimeOptions {
   kubeletRoot: string;
   /** Folder for notes about checkpoints that go on. */
   notes: string;
+  /** Private folder for archives on their way into the runtime. */
+  scratch: string;
   log: Log;
 }
 
@@ -22,9 +24,9 @@ export interface NodeRuntimeOptions {
 export async function openNodeRuntime(
   options: NodeRuntimeOptions,
 ): Promise<{ transport: Transport; close(): Promise<void> }> {
-  const { log, notes } = options;
+  const { log, notes, scratch } = options;
   const path = await socketOf(options);
-  const runtime = await openCriRuntime({ path, notes });
+  const runtime = await openCriRuntime({ path, notes, scratch });
   try {
     tell(runtime, path, log);
     for (const id of await runtime.recover()) {

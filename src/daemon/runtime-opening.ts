@@ -126,7 +126,9 @@ export class RuntimeOpening {
     if (this.#stopping.aborted) throw new CodedError('cancelled', 'stasisd is stopping');
     if (runtimeSocket !== undefined) {
       const notes = join(rootDirectory, 'stasis/checkpointing');
-      const options = { endpoint: runtimeSocket, kubeletRoot: rootDirectory, notes, log: this.#log };
+      const scratch = join(rootDirectory, 'stasis/converted');
+      const common = { notes, scratch, log: this.#log };
+      const options = { endpoint: runtimeSocket, kubeletRoot: rootDirectory, ...common };
       return openNodeRuntime(options);
     }
     const runtime = await createBuiltinRuntime({

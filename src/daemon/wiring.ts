@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createClient } from '@connectrpc/connect';
+import { type Client, createClient } from '@connectrpc/connect';
 import type { Send } from '../api/client.ts';
 import { type Authenticator, firstOf } from '../auth/authenticator.ts';
 import { clientCertificate } from '../auth/client-certificate.ts';
@@ -35,6 +35,8 @@ import { PodCheckpoints } from '../pods/pod-checkpoints.ts';
 import { PodDirectories } from '../pods/pod-directories.ts';
 import { PodRestores } from '../pods/pod-restores.ts';
 import { PodFiles } from '../pods/pod-store.ts';
+import type { CompareWithNode } from '../pods/restore-preflight.ts';
+import { compareWithNode } from '../runtime/cri/node-needs.ts';
 import { type AppOptions, createApp } from '../server/app.ts';
 import { listen } from '../server/https-server.ts';
 import { RequestLimits } from '../server/limits.ts';
@@ -211,7 +213,7 @@ async function startNode(
     scratch: join(ours, 'restore'),
     timeout: Math.max(600, defaultTimeout),
   });
-  const containerRestores = new ContainerRestores(common);
+  const containerRestores = new ContainerRestores({ ...common, compare: comparison(images) });
   const kept = new KeptCheckpoints({
     directory,
     hasPod: (namespace, name) => pods.find(namespace, name) !== undefined,
@@ -250,6 +252,15 @@ async function startNode(
       await devices.close();
       await working.catch(() => undefined);
     },
+  };
+}
+
+/** Compares what a restore needs with this node; images are those of its runtime. */
+function comparison(images: Client<typeof ImageService>): CompareWithNode {
+  return async (needs, signal) => {
+    const findImage = async (image: string): Promise<string | undefined> =>
+      (await images.imageStatus({ image: { image } }, { signal })).image?.id;
+    return compareWithNode(needs, { findImage, signal });
   };
 }
 

@@ -9,6 +9,7 @@ import type { Container, Pod } from './pod.ts';
 import type { PodDirectories } from './pod-directories.ts';
 import { createContainer, type Runtime, runSandbox } from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
+import { type CompareWithNode, preflight, sharedWithPod } from './restore-preflight.ts';
 
 /** What is needed of a container archive to make a pod around it. */
 export interface ContainerOrigin {
@@ -17,6 +18,8 @@ export interface ContainerOrigin {
   /** The pod that it was part of, where the archive tells. */
   namespace: string;
   pod: string;
+  /** What a new pod has to be for the container. */
+  shared: Pick<Pod['spec'], 'hostNetwork' | 'shareProcessNamespace'>;
 }
 
 /** Whether the file is the archive of a container or of a pod. @throws CodedError `unsupported` for others. */
@@ -31,12 +34,16 @@ export async function kindOfArchive(path: string, signal: AbortSignal): Promise<
 
 /** Who the container of an archive was, whatever engine made it. The archive may come from anyone. */
 export async function readContainerOrigin(path: string, signal: AbortSignal): Promise<ContainerOrigin> {
-  const identity = await looking(path, signal, (checkpoint) => readIdentity(checkpoint, signal));
+  const { identity, shared } = await looking(path, signal, async (checkpoint) => ({
+    identity: await readIdentity(checkpoint, signal),
+    shared: await sharedWithPod(checkpoint),
+  }));
   return {
     container: identity.name || 'container',
     image: identity.imageRequested || identity.image || identity.imageRef,
     namespace: identity.namespace,
     pod: identity.pod,
+    shared,
   };
 }
 
@@ -65,6 +72,7 @@ export interface ContainerRestoreOptions {
   runtime: Runtime;
   pods: NodePods;
   directories: PodDirectories;
+  compare: CompareWithNode;
   log: Log;
 }
 
@@ -87,13 +95,19 @@ export class ContainerRestores {
   ): Promise<PodRecord> {
     const { pods, log } = this.#options;
     const origin = await readContainerOrigin(archive, signal);
-    const pod = this.#podFor(origin, as);
+    const pod = this.#podFor(origin, as, await this.#isOwn(signal));
     const { namespace, name, uid } = pod.metadata;
     if (pods.find(namespace, name)) {
       throw new CodedError('already-exists', `this node has a pod ${namespace}/${name} already`, {
         hint: 'give the new pod another name with --name',
       });
     }
+    const { compare } = this.#options;
+    const [container] = pod.spec.containers;
+    const ensureImage = (one: Container, stop: AbortSignal) => pods.ensureImage(one, stop);
+    await looking(archive, signal, async (checkpoint) => {
+      if (container) await preflight(checkpoint, pod, container, { compare, ensureImage, signal });
+    });
     const record: PodRecord = {
       pod,
       seen: new Date().toISOString(),
@@ -112,7 +126,13 @@ export class ContainerRestores {
     });
   }
 
-  #podFor(origin: ContainerOrigin, as: { namespace?: string; name?: string }): Pod {
+  /** The built-in runtime gives a container back what it shared with its pod; others need such a pod. */
+  async #isOwn(signal: AbortSignal): Promise<boolean> {
+    const { runtimeName } = await this.#options.runtime.version({}, { signal, timeoutMs: 10_000 });
+    return runtimeName === 'stasis';
+  }
+
+  #podFor(origin: ContainerOrigin, as: { namespace?: string; name?: string }, own: boolean): Pod {
     const source = this.#options.pods.find(origin.namespace, origin.pod)?.pod;
     const described = source?.spec.containers.find(({ name }) => name === origin.container);
     const container: Container = described ?? {
@@ -128,7 +148,7 @@ export class ContainerRestores {
         uid: randomUUID(),
       },
       spec: {
-        ...(source ? withoutOthers(source) : {}),
+        ...(source ? withoutOthers(source) : own ? {} : origin.shared),
         containers: [container],
       },
     };

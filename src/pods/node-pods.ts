@@ -194,6 +194,11 @@ export class NodePods {
     this.#troubles.set(uid, { message, failures: 0, retryAt: 0 });
   }
 
+  /** What was wrong with a pod is over. */
+  clearNote(uid: string): void {
+    this.#troubles.delete(uid);
+  }
+
   async summaries(signal: AbortSignal): Promise<PodSummary[]> {
     const actual = await actualPod(this.#options.runtime, undefined, signal);
     return this.records()

@@ -8,12 +8,12 @@ import type { CheckpointsDirectory, ListedPod } from '../localfs/checkpoints-dir
 import { makeDirectories } from '../localfs/make-directories.ts';
 import { RejectedError } from './admissions.ts';
 import type { Log, NodePods } from './node-pods.ts';
-import { pause } from './pause.ts';
 import { allContainers, type Pod, podName } from './pod.ts';
 import { type PodDescription, readPodArchive, unpackPodArchive } from './pod-archive.ts';
 import type { PodDirectories } from './pod-directories.ts';
 import { type ActualSandbox, actualPod, type Runtime, removeSandbox } from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
+import { keepTrying, mayPass, triedAgain } from './restore-retries.ts';
 import { fromRpc } from './rpc-error.ts';
 
 export interface PodRestoreOptions {
@@ -31,8 +31,6 @@ export interface PodRestoreOptions {
 }
 
 /** Pauses between two attempts to restore pods that may not run here yet: doubled from the first to the last. */
-const firstPause = 1000;
-const lastPause = 30_000;
 
 /** A pod that is to continue from its checkpoint. */
 interface Pending {
@@ -73,25 +71,12 @@ export class PodRestores {
     }
     await this.#releaseDrained(listed);
     return async () => {
-      const rejected: Pending[] = [];
-      for (const item of pending) if (!(await this.#restoreListed(item, signal))) rejected.push(item);
-      if (rejected.length > 0) void this.#tryAgain(rejected, signal);
-    };
-  }
-
-  /** Pods whose devices are not there yet, after a reboot say, continue when these are. */
-  async #tryAgain(rejected: readonly Pending[], signal: AbortSignal): Promise<void> {
-    let left = rejected;
-    for (let wait = firstPause; left.length > 0; wait = Math.min(lastPause, 2 * wait)) {
-      await pause(wait, signal);
-      if (signal.aborted) return;
-      const still: Pending[] = [];
-      for (const item of left) {
-        const wanted = this.#options.pods.byUid(item.record.pod.metadata.uid)?.restoring;
-        if (wanted && !(await this.#restoreListed(item, signal))) still.push(item);
+      for (const item of pending) {
+        if (await this.#restoreListed(item, 0, signal)) continue;
+        const again = (failures: number) => this.#restoreListed(item, failures, signal);
+        void keepTrying(again, 1, signal);
       }
-      left = still;
-    }
+    };
   }
 
   /**
@@ -230,30 +215,40 @@ export class PodRestores {
     }
   }
 
-  /** @returns false where the pod may not run here yet, and is to be tried again */
-  async #restoreListed({ record, archive }: Pending, signal: AbortSignal): Promise<boolean> {
+  /** @returns false where it failed for a reason that may pass: devices, an image, a runtime that are not there yet */
+  async #restoreListed(
+    { record, archive }: Pending,
+    failures: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { pods, directory, log } = this.#options;
     const { uid } = record.pod.metadata;
     const sandboxId = record.restoredFrom ?? '';
     return pods.exclusively(uid, async () => {
+      // Somebody has removed the pod since, or restored it.
+      if (failures > 0 && !pods.byUid(uid)?.restoring) return true;
       try {
         await pods.admit(record, signal);
         await directory.markRestoring(sandboxId, new Date());
         await this.#restore(record, archive, signal);
         await directory.markRestored(sandboxId, new Date());
+        pods.clearNote(uid);
         log('info', `pod ${podName(record.pod)} continues from its checkpoint`, { checkpoint: sandboxId });
+        return true;
       } catch (error) {
         if (signal.aborted) return true;
         if (error instanceof RejectedError) {
           pods.note(uid, error.message);
           return false;
         }
-        const message = `restoring from ${archive}: ${messageOf(error)}`;
+        const again = mayPass(error);
+        const then = again ? `; ${triedAgain(failures + 1, Date.now())}` : '';
+        const message = `restoring from ${archive}: ${messageOf(error)}${then}`;
         pods.note(uid, message);
         log('error', `pod ${podName(record.pod)}: ${message}`, isCoded(error) ? { code: error.code } : {});
         await directory.clearRestoring(sandboxId).catch(() => undefined);
+        return !again;
       }
-      return true;
     });
   }
 

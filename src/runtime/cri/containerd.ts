@@ -21,6 +21,23 @@ const failures: readonly Failure[] = [
   },
 ];
 
+const restoreFailures: readonly Failure[] = [
+  {
+    match: /failed to (?:pull|get) checkpoint base image|parse "dummy:/,
+    hint: 'containerd takes the image from its registry even where it is present: see that the registry answers, or convert the archive with stasis convert --image NAME',
+  },
+  {
+    match: /enable_experimental_restore_via_create/,
+    hint: `set enable_experimental_restore_via_create = true under [plugins."io.containerd.cri.v1.runtime"] in ${configuration} and restart containerd`,
+  },
+  { match: /criu support is disabled by configuration/, hint: `set enable_criu = true in ${configuration}` },
+  { match: /criu binary not found|CRIU binary not found|executable file not found.*criu/i, hint: install },
+  {
+    match: /criu failed: type RESTORE|CRIU restoring failed/,
+    hint: 'containerd removes the log of CRIU; keep it with a line log-file=/run/criu-restore.log in /etc/criu/runc.conf or /etc/criu/crun.conf, and try again',
+  },
+];
+
 /** containerd, 2.0 and newer. */
 export const containerd: RuntimeQuirks = {
   runtimeName: 'containerd',
@@ -30,6 +47,20 @@ export const containerd: RuntimeQuirks = {
       ? { why: 'containerd has checkpoints since 2.0', hint: 'upgrade to containerd 2.1 or newer' }
       : undefined,
   failures,
+  restores: {
+    target: 'containerd',
+    refusal({ major, minor }) {
+      if (major === 2 && minor < 1) return { why: 'it does so since 2.1', hint: 'upgrade to containerd 2.1' };
+      if (major > 2 || (major === 2 && minor >= 4)) {
+        return {
+          why: 'it no longer does since 2.4',
+          hint: 'use containerd 2.1 to 2.3, or the built-in runtime',
+        };
+      }
+      return undefined;
+    },
+    failures: restoreFailures,
+  },
   // It makes every checkpoint of a container in the same folder, which a call that was given up removes at its end.
   remains: /\/ctrd-checkpoint\/?\S*: (?:no such file or directory|file exists|directory not empty)/,
   letRun: (transport) => {

@@ -18,8 +18,9 @@ import {
   RuntimeService,
 } from '../../gen/cri/v1/api_pb.ts';
 import { openUnixSocket } from '../../grpc/socket-client.ts';
+import { careForRestores, clearScratch } from './care-for-restores.ts';
 import { explainWithLog } from './explain-failure.ts';
-import { type Ability, checkpointAbility, identify, type RuntimeFacts } from './handshake.ts';
+import { type Ability, checkpointAbility, identify, type RuntimeFacts, versionOf } from './handshake.ts';
 import { CheckpointNotes, cgroupOfContainer, letRun, type Resume, thawCgroup } from './let-run.ts';
 import { cutPod, type PodCutTools } from './pod-cut.ts';
 import type { Failure, RuntimeQuirks } from './quirks.ts';
@@ -68,6 +69,8 @@ export interface CriRuntimeOptions {
   path: string;
   /** Folder for notes about what is being checkpointed. */
   notes: string;
+  /** Private folder for archives on their way into the runtime; without it they go there as they are. */
+  scratch?: string;
   signal?: AbortSignal;
 }
 
@@ -89,6 +92,7 @@ export async function openCriRuntime(options: CriRuntimeOptions): Promise<CriRun
     const cared = openSocket(options.path, [
       careForCheckpoints(care),
       careForPods(care, pause, facts.quirks),
+      ...(await restoreCare(options.scratch, facts)),
     ]);
     return {
       facts,
@@ -112,6 +116,12 @@ export async function openCriRuntime(options: CriRuntimeOptions): Promise<CriRun
     plain.close();
     throw error;
   }
+}
+
+async function restoreCare(scratch: string | undefined, facts: RuntimeFacts): Promise<Interceptor[]> {
+  if (scratch === undefined) return [];
+  await clearScratch(scratch);
+  return [careForRestores({ quirks: facts.quirks, version: versionOf(facts.version), scratch })];
 }
 
 type Pause = PodCutTools['pause'];

@@ -8,6 +8,24 @@ export const crio: RuntimeQuirks = {
     major === 1 && minor < 25
       ? { why: 'CRI-O has checkpoints since 1.25', hint: 'upgrade CRI-O' }
       : undefined,
+  restores: {
+    target: 'cri-o',
+    refusal: () => undefined,
+    failures: [
+      {
+        match: /expects following bind mounts defined/,
+        hint: 'give the container mounts at the paths that are named',
+      },
+      {
+        match: /cannot verify image signature/,
+        hint: 'take signature_policy out of /etc/crio/crio.conf: CRI-O refuses to restore with it',
+      },
+      {
+        match: /checkpoint\/restore support not available/,
+        hint: 'install criu 3.16 or newer; container_level_enabled under [crio.checkpoint_restore] must be "checkpoint_restore"',
+      },
+    ],
+  },
   noPods:
     'CRI-O lets each container run again after its own checkpoint, so several cannot be captured at one moment; freezing all of the pod from outside would end it',
   failures: [

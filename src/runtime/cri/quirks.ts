@@ -1,4 +1,5 @@
 import type { Transport } from '@connectrpc/connect';
+import type { Target } from '../../conversion/conversion.ts';
 
 /** Words of a failure, and what to change. */
 export interface Failure {
@@ -33,6 +34,12 @@ export interface RuntimeQuirks {
    * pods are captured with where the runtime has no `CheckpointPod`.
    */
   pause?(transport: Transport): (containerId: string, signal: AbortSignal) => Promise<void>;
+  /** How containers are restored by it, through `CreateContainer` with the path of an archive as image. */
+  restores?: {
+    target: Target;
+    refusal(version: RuntimeVersion): { why: string; hint: string } | undefined;
+    failures: readonly Failure[];
+  };
   /** Why whole pods cannot be captured, where they cannot. */
   noPods?: string;
 }

@@ -1,8 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { release } from 'node:os';
-import { CodedError, messageOf } from '../errors/coded-error.ts';
-import type { Need } from '../inspect/restore-needs.ts';
-import { criuFacts } from '../runtime/builtin/criu.ts';
+import { CodedError, messageOf } from '../../errors/coded-error.ts';
+import type { Need } from '../../inspect/restore-needs.ts';
+import { criuFacts } from '../builtin/criu.ts';
 
 /** Whether this node has what is needed; `unknown` where that shows only at a restore. */
 export interface Met {
@@ -18,6 +18,8 @@ export interface NodeNeed extends Need {
 export interface NodeOptions {
   /** The container runtime's socket; found as the kubelet would where it is left out. */
   endpoint?: string;
+  /** Says who has an image, where it is known whom to ask. */
+  findImage?: (image: string) => Promise<string | undefined>;
   /** Where `/proc`, `/sys`, mounts and devices are. */
   root?: string;
   signal?: AbortSignal;
@@ -158,9 +160,10 @@ async function pathMet(
 }
 
 async function imageMet({ check: { images = [] } = {} }: Need, options: NodeOptions): Promise<Met> {
+  if (options.findImage) return imageFound(images, options.findImage);
   const [{ discoverEndpoint }, { openSocket }] = await Promise.all([
-    import('../runtime/cri/endpoint.ts'),
-    import('../runtime/cri/cri-runtime.ts'),
+    import('./endpoint.ts'),
+    import('./cri-runtime.ts'),
   ]);
   const endpoint = await discoverEndpoint(options.endpoint ? { flag: options.endpoint } : {});
   if (!endpoint) return { met: 'unknown', found: 'no container runtime was found that could be asked' };
@@ -177,4 +180,15 @@ async function imageMet({ check: { images = [] } = {} }: Need, options: NodeOpti
   } finally {
     socket.close();
   }
+}
+
+async function imageFound(
+  images: readonly string[],
+  find: (image: string) => Promise<string | undefined>,
+): Promise<Met> {
+  for (const image of images) {
+    const found = await find(image);
+    if (found !== undefined) return { met: 'yes', found };
+  }
+  return { met: 'no', found: 'the container runtime does not have it' };
 }

@@ -3,9 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { containerdWithLoad } from '../../test/engines/loaded-containerd.ts';
-import { folderFor, needsRuntime } from '../../test/runtime.ts';
-import type { Need } from '../inspect/restore-needs.ts';
+import { containerdWithLoad } from '../../../test/engines/loaded-containerd.ts';
+import { folderFor, needsRuntime } from '../../../test/runtime.ts';
+import type { Need } from '../../inspect/restore-needs.ts';
 import { compareWithNode } from './node-needs.ts';
 
 const need = (kind: Need['kind'], what: string, check?: Need['check']): Need => {
