@@ -30,8 +30,6 @@ export interface PodRestoreOptions {
   log: Log;
 }
 
-/** Pauses between two attempts to restore pods that may not run here yet: doubled from the first to the last. */
-
 /** A pod that is to continue from its checkpoint. */
 interface Pending {
   record: PodRecord;

@@ -14,7 +14,7 @@ const shape: ArchivedShape = {
   bound: ['/etc/hosts', '/run/.containerenv', '/data'],
   sharedProcesses: false,
 };
-const request = (pid = NamespaceMode.CONTAINER, paths: readonly string[] = ['/data']) =>
+const request = (pid: NamespaceMode = NamespaceMode.CONTAINER, paths: readonly string[] = ['/data']) =>
   create(CreateContainerRequestSchema, {
     config: {
       image: { image: '/srv/archive.tar', userSpecifiedImage: 'counter' },
@@ -58,7 +58,8 @@ test('restoreRequest + a shared process namespace needs a pod that shares it', (
 });
 
 test('RuntimeQuirks.restores + versions that do not restore say which do', () => {
-  const refusal = (major: number, minor: number) => containerd.restores?.refusal({ major, minor })?.hint;
+  const refusal = (major: number, minor: number) =>
+    containerd.restores?.refusal({ major, minor } as const)?.hint;
   assert.match(refusal(2, 0) ?? '', /containerd 2\.1/);
   assert.equal(refusal(2, 1), undefined);
   assert.equal(refusal(2, 3), undefined);
