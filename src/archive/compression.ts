@@ -41,6 +41,11 @@ export interface Codec {
     signal?: AbortSignal,
   ): AsyncIterable<Uint8Array>;
   /**
+   * Whether `decompress` is done with a piece when it asks for the next one, so that all can be read into the same
+   * memory.
+   */
+  readonly takesAtOnce?: (compression: Compression) => boolean;
+  /**
    * One independent frame.
    * @throws CodedError `corrupt` unless it unpacks to exactly `length` bytes.
    */

@@ -13,6 +13,11 @@ export interface ByteSource {
    *   become shorter since.
    */
   read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /**
+   * As `read`, into bytes of the caller: for reading a lot through the same memory. Absent where it would not save
+   * anything.
+   */
+  readInto?(target: Uint8Array, offset: number, signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -31,8 +36,15 @@ export function bytesSource(bytes: Uint8Array): ByteSource {
 /** `length` bytes of `source` from `offset` on, as a source of its own. Closing it leaves `source` open. */
 export function sliceSource(source: ByteSource, offset: number, length: number): ByteSource {
   checkRange(offset, length, source.size);
+  const readInto = source.readInto?.bind(source);
   return {
     size: length,
+    ...(readInto && {
+      async readInto(target: Uint8Array, from: number, signal?: AbortSignal) {
+        checkRange(from, target.length, length);
+        await readInto(target, offset + from, signal);
+      },
+    }),
     async read(from, count, signal) {
       checkRange(from, count, length);
       return source.read(offset + from, count, signal);
@@ -49,6 +61,24 @@ export async function* readChunks(
 ): AsyncGenerator<Uint8Array> {
   for (let offset = 0; offset < source.size; offset += chunk) {
     yield await source.read(offset, Math.min(chunk, source.size - offset), signal);
+  }
+}
+
+/** As {@link readChunks}, through the same memory where that can be: a piece is good until the next is asked for. */
+export async function* readThrough(
+  source: ByteSource,
+  chunk = 1 << 20,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  if (!source.readInto) {
+    yield* readChunks(source, chunk, signal);
+    return;
+  }
+  const room = new Uint8Array(Math.min(chunk, source.size));
+  for (let offset = 0; offset < source.size; offset += chunk) {
+    const piece = room.subarray(0, Math.min(chunk, source.size - offset));
+    await source.readInto(piece, offset, signal);
+    yield piece;
   }
 }
 

@@ -8,7 +8,7 @@ import {
 import { framesSource } from '../archive/frames-source.ts';
 import { type ArchiveLimits, defaultLimits } from '../archive/limits.ts';
 import { readSeekTable } from '../archive/seek-table.ts';
-import { type ByteSource, readChunks } from '../bytes/byte-source.ts';
+import { type ByteSource, readChunks, readThrough } from '../bytes/byte-source.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { layoutFile } from '../oci/layout-names.ts';
 import type { Checkpoint } from './checkpoint.ts';
@@ -43,8 +43,8 @@ export async function openArchive(source: ByteSource, options: ArchiveOptions): 
       // Headers have frames of their own; reading ahead would unpack content as well.
       return tarCheckpoint(unpacked, { origin, format: `${format}, seekable`, limits, readAhead: 0 });
     }
-    const reopen = (again?: AbortSignal) =>
-      codec.decompress(packing, readChunks(source, 1 << 18, again), again);
+    const read = codec.takesAtOnce?.(packing) ? readThrough : readChunks;
+    const reopen = (again?: AbortSignal) => codec.decompress(packing, read(source, 1 << 18, again), again);
     const refuse = refuseLayout ? (name: string) => refuseImage(name, origin, packing) : undefined;
     return streamCheckpoint(reopen, { origin, format, limits, refuse, close: () => source.close() });
   } catch (error) {

@@ -111,6 +111,11 @@ async function* windows(memory: Memory, signal?: AbortSignal): AsyncGenerator<Wi
   if (held !== '') yield { address: start, text: held, last: true, fresh: { from, to: held.length } };
 }
 
+/** What stands for each byte. */
+const shown = Uint8Array.from({ length: 256 }, (_, byte) => (byte < 32 || byte >= 127 ? 0x3f : byte));
+
 function masked(bytes: Uint8Array): string {
-  return Buffer.from(bytes.map((byte) => (byte < 32 || byte >= 127 ? 0x3f : byte))).toString('latin1');
+  const out = Buffer.allocUnsafe(bytes.length);
+  for (let at = 0; at < bytes.length; at++) out[at] = shown[bytes[at] as number] as number;
+  return out.toString('latin1');
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openFixture } from '../../test/fixture-archives.ts';
-import { bytesSource } from '../bytes/byte-source.ts';
+import { type ByteSource, bytesSource } from '../bytes/byte-source.ts';
 import { concat } from '../bytes/concat.ts';
 import { textOf } from '../bytes/text.ts';
 import { encodeCrit } from '../criu/crit-encode.ts';
@@ -145,6 +145,41 @@ test('searchMemory: whatever the size of the pieces, the answers are those of on
       }
     }
   }
+});
+
+test('searchMemory reads everything through the same memory, where the pages let it', async () => {
+  const bytes = new Uint8Array(64 * 4096);
+  bytes.set(Buffer.from('needle'), 40 * 4096 - 3);
+  const images = processWith([
+    { start: 0x1000, bytes: bytes.subarray(0, 30 * 4096) },
+    { start: 0x1f000, bytes: bytes.subarray(30 * 4096) },
+  ]);
+  const { files } = images;
+  const rooms = new Set<unknown>();
+  let most = 0;
+  const counted: ByteSource = {
+    ...bytesSource(bytes),
+    async readInto(target, offset) {
+      rooms.add(target.buffer);
+      most = Math.max(most, target.buffer.byteLength);
+      target.set(bytes.subarray(offset, offset + target.length));
+    },
+    read: () => assert.fail('read into memory of its own'),
+  };
+  const hits = await collect(
+    searchMemory(
+      new ImageSet({
+        names: () => files.names(),
+        open: async (name) => (name === 'pages-1.img' ? counted : files.open(name)),
+      }),
+      { patterns: [{ kind: 'literal', text: 'needle' }], pieceSize: 4 * 4096, context: 2 },
+    ),
+  );
+  assert.deepEqual(
+    hits.map(({ address, match, before }) => [address, textOf(match), before.length]),
+    [[0x1000n + 40n * 4096n - 3n, 'needle', 2]],
+  );
+  assert.deepEqual([rooms.size, most], [1, 4 * 4096]);
 });
 
 test('compilePattern: malformed patterns are refused', () => {

@@ -1,3 +1,4 @@
+import type { ByteSource } from '../bytes/byte-source.ts';
 import { concat } from '../bytes/concat.ts';
 import { FileTable } from '../criu/file-table.ts';
 import type { ImageSet } from '../criu/image-set.ts';
@@ -168,7 +169,8 @@ interface Window {
   readonly to: number;
 }
 
-const defaultPieceSize = 4 << 20;
+/** Pieces of this size stay in the processor's own memory between being read and being searched. */
+const defaultPieceSize = 1 << 19;
 
 /**
  * The present pages in windows. Where one piece goes on in the next, the end of the one and the start of the
@@ -214,9 +216,10 @@ async function* pieces(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Piece> {
   let end = -1n;
+  const room = new Uint8Array(pieceSize);
   for (const { start, runs, goesOn } of chunks(memory, BigInt(pieceSize))) {
     signal?.throwIfAborted();
-    const bytes = await readRuns(runs, signal);
+    const bytes = await readRuns(runs, room, signal);
     yield { bytes, start, joined: start === end, last: !goesOn };
     end = start + BigInt(bytes.length);
   }
@@ -258,7 +261,12 @@ function* presentParts(memory: Memory, chunkSize: bigint): Generator<MemoryRun> 
   }
 }
 
-async function readRuns(runs: readonly MemoryRun[], signal: AbortSignal | undefined): Promise<Uint8Array> {
+/** The bytes of runs that touch, in `room` where they have to be put together or read from a file. */
+async function readRuns(
+  runs: readonly MemoryRun[],
+  room: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
   const merged: { run: MemoryRun; length: number }[] = [];
   for (const run of runs) {
     const length = Number(run.end - run.start);
@@ -269,15 +277,25 @@ async function readRuns(runs: readonly MemoryRun[], signal: AbortSignal | undefi
     else merged.push({ run, length });
   }
   const [only] = merged;
-  if (merged.length === 1 && only?.run.pages)
+  if (merged.length === 1 && only?.run.pages && !only.run.pages.readInto)
     return only.run.pages.read(only.run.offset, only.length, signal);
-  const out = new Uint8Array(merged.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const { run, length } of merged) {
-    if (run.pages) out.set(await run.pages.read(run.offset, length, signal), at);
+    if (run.pages) await readPart(run.pages, run.offset, room.subarray(at, at + length), signal);
+    else room.fill(0, at, at + length);
     at += length;
   }
-  return out;
+  return room.subarray(0, at);
+}
+
+async function readPart(
+  pages: ByteSource,
+  offset: number,
+  target: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (pages.readInto) await pages.readInto(target, offset, signal);
+  else target.set(await pages.read(offset, target.length, signal));
 }
 
 interface FoundMatch {

@@ -52,11 +52,16 @@ export const codec: Codec = {
 /** As {@link codec}, for programs that have nothing else to do meanwhile: not for servers. */
 export const blockingCodec: Codec = {
   ...codec,
-  decompress: (compression, pieces, signal) =>
-    compression === 'zstd' && canUnpackNow()
-      ? decompressNow(pieces, signal)
-      : decompress(compression, pieces, signal),
+  takesAtOnce: (compression) => compression === 'zstd',
+  decompress: (compression, pieces, signal) => {
+    if (compression !== 'zstd') return decompress(compression, pieces, signal);
+    return canUnpackNow() ? decompressNow(pieces, signal) : decompress(compression, copies(pieces), signal);
+  },
 };
+
+async function* copies(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) yield piece.slice();
+}
 
 async function* decompressNow(
   pieces: AsyncIterable<Uint8Array>,

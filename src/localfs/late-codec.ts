@@ -7,7 +7,10 @@ import type { Codec } from '../archive/compression.ts';
 export const lateCodec: Codec = loadedLate(async () => (await import('./codec.ts')).codec);
 
 /** The same for programs that have nothing else to do meanwhile. */
-export const lateBlockingCodec: Codec = loadedLate(async () => (await import('./codec.ts')).blockingCodec);
+export const lateBlockingCodec: Codec = {
+  ...loadedLate(async () => (await import('./codec.ts')).blockingCodec),
+  takesAtOnce: (compression) => compression === 'zstd',
+};
 
 function loadedLate(load: () => Promise<Codec>): Codec {
   return {
