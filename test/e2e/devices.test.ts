@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
@@ -33,10 +33,10 @@ spec:
     resources: {limits: {${of}: ${wanted}}}
 `;
 
-function examplePlugin(t: TestContext, node: TestNode) {
+function examplePlugin(t: TestContext, node: TestNode, given: readonly string[] = paths) {
   const directory = join(node.root, 'device-plugins');
   const plugin = join(project, 'examples/device-plugin/plugin.ts');
-  const args = [plugin, '--resource', resource, '--directory', directory, ...paths];
+  const args = [plugin, '--resource', resource, '--directory', directory, ...given];
   const child = startFor(t, process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   let out = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -220,5 +220,49 @@ test(
       [fuse?.pod, tun?.pod],
     );
     assert.equal((await node.pod('a'))?.restored, true);
+  },
+);
+
+test(
+  'a daemon killed again and again while pods come and go gives no device twice',
+  needsRuntime,
+  async (t) => {
+    const node = new TestNode(t);
+    const four = [...paths, '/dev/kmsg', '/dev/userfaultfd'];
+    await node.start();
+    examplePlugin(t, node, four);
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const name of names) node.manifest(name, pod(name, 1));
+    for (let round = 0; round < 6; round++) {
+      // Another moment each time: of the start, of an admission, of a container's creation, of a removal.
+      await new Promise((done) => setTimeout(done, 150 * round));
+      await node.stop('SIGKILL');
+      await node.start();
+      const name = names[round % names.length] ?? '';
+      if (existsSync(join(node.manifests, `${name}.yaml`))) rmSync(join(node.manifests, `${name}.yaml`));
+      else node.manifest(name, pod(name, 1));
+      const owned = (await devices(node)).filter(({ podUid }) => podUid !== undefined);
+      assert.equal(new Set(owned.map(({ id }) => id)).size, owned.length, 'a device has two owners');
+    }
+    for (const name of names) node.manifest(name, pod(name, 1));
+    const running = await until('four pods run', async () => {
+      const found = (await node.pods()).filter(({ phase }) => phase === 'Running');
+      return found.length === 4 ? found : undefined;
+    });
+    // What each container says that it has is what the node says, and nobody else has it.
+    const said = new Map(
+      running.map(({ name }) => [
+        name,
+        node
+          .output(name, 'c')
+          .filter((line) => line.startsWith('/'))
+          .at(-1),
+      ]),
+    );
+    assert.equal(new Set(said.values()).size, 4, JSON.stringify([...said]));
+    const known = new Map(
+      (await devices(node)).map(({ id, pod: owner }) => [owner ?? '', `/dev/${id.split('-').at(-1)}`]),
+    );
+    assert.deepEqual(new Map([...known].sort()), new Map([...said].sort()));
   },
 );
