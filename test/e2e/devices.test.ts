@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
 import type { DeviceSummary } from '../../src/api/stasis.ts';
 import { podResources } from '../../src/runtime/cri/pod-resources.ts';
+import { ScriptedPlugin } from '../devices/scripted-plugin.ts';
 import { makeRootfs } from '../engines/image.ts';
-import { folderFor, needsRuntime, project, startFor, until } from '../runtime.ts';
+import { atEnd, folderFor, needsRuntime, project, startFor, until } from '../runtime.ts';
 import { signal, TestNode } from './node.ts';
 
 const rootfs = join(mkdtempSync(join(tmpdir(), 'stasis-image-')), 'rootfs');
@@ -266,3 +267,36 @@ test(
     assert.deepEqual(new Map([...known].sort()), new Map([...said].sort()));
   },
 );
+
+test('a container gets what the Container Device Interface says of its device', needsRuntime, async (t) => {
+  const node = new TestNode(t);
+  await node.start();
+  mkdirSync('/etc/cdi', { recursive: true });
+  const edits = {
+    env: ['CDI_DEVICE=/dev/from-cdi'],
+    deviceNodes: [{ path: '/dev/from-cdi', hostPath: '/dev/fuse' }],
+  };
+  const spec = {
+    cdiVersion: '0.6.0',
+    kind: 'example.net/cdi',
+    devices: [{ name: 'fuse', containerEdits: edits }],
+  };
+  writeFileSync('/etc/cdi/example.json', JSON.stringify(spec));
+  atEnd(t, () => rmSync('/etc/cdi/example.json'));
+  class CdiPlugin extends ScriptedPlugin {
+    override allocation(ids: readonly string[]) {
+      const cdiDevices = ids.map((id) => ({ name: `example.net/cdi=${id}` }));
+      return { envs: {}, mounts: [], devices: [], annotations: {}, cdiDevices };
+    }
+  }
+  const plugin = new CdiPlugin('example.net/cdi', ['fuse', 'nowhere']);
+  await plugin.register(t, join(node.root, 'device-plugins'));
+  node.manifest('a', pod('a', 1, 'CDI_DEVICE', plugin.resource));
+  await node.running('a', 'c');
+  await until('it tells', () => node.output('a', 'c').length === 2);
+  assert.deepEqual(node.output('a', 'c'), ['/dev/from-cdi', described('/dev/fuse')]);
+  // One that no file describes: the container is not made without it.
+  node.manifest('b', pod('b', 1, 'CDI_DEVICE', plugin.resource));
+  const problem = await until('it is refused', async () => (await node.pod('b'))?.message || undefined);
+  assert.match(problem, /CDI device injection failed: unresolvable CDI devices example\.net\/cdi=nowhere/);
+});

@@ -9,6 +9,8 @@ import {
   SupplementalGroupsPolicy,
 } from '../../gen/cri/v1/api_pb.ts';
 import { capabilitySets, ownCapabilities } from './capabilities.ts';
+import { injectCdi } from './cdi-inject.ts';
+import { cdiEdits } from './cdi-registry.ts';
 import { podMounts, systemMounts, volumeMounts } from './container-mounts.ts';
 import { ociResources } from './container-resources.ts';
 import { type ContainerUser, resolveUser } from './container-user.ts';
@@ -107,6 +109,7 @@ export async function makeBundle(
     ? undefined
     : await seccompProfile(security?.seccomp, capabilities.sets.effective);
   if (seccomp !== undefined) spec.linux.seccomp = seccomp;
+  await injectCdi(spec, await cdiEdits(config.CDIDevices.map(({ name }) => name)));
   const notes = [
     ...limits.notes,
     ...capabilities.missing.map((name) => `capability ${name} not given: this process does not hold it`),
@@ -209,9 +212,8 @@ async function oomScore(config: ContainerConfig): Promise<{ value?: number; note
 
 function unsupportedNotes(config: ContainerConfig): string[] {
   const security = config.linux?.securityContext;
-  const cdi = config.CDIDevices.map(({ name }) => `CDI device ${name} not given: CDI is not supported`);
   const label = security?.selinuxOptions ? ['SELinux label not applied: SELinux is not supported'] : [];
-  return [...cdi, ...label];
+  return label;
 }
 
 /** Joins and cleans a log path below the pod's log folder. @throws CodedError `invalid-argument` */

@@ -7,6 +7,16 @@ export interface OciSpec {
   mounts: OciMount[];
   annotations: Record<string, string>;
   linux: OciLinux;
+  hooks?: { [name: string]: OciHook[] };
+}
+
+/** A program that the OCI runtime runs at a moment of a container's life. */
+export interface OciHook {
+  path: string;
+  args?: string[];
+  env?: string[];
+  /** Seconds. */
+  timeout?: number;
 }
 
 export interface OciProcess {
