@@ -10,11 +10,13 @@ import type {
   DeviceSummary,
   DrainResult,
   ErrorBody,
+  ExecRequest,
   InspectRequest,
   List,
   NodeStatus,
   Operation,
   PodCheckpointResult,
+  PodDetails,
   PodSummary,
   RestoreRequest,
   RestoreResult,
@@ -25,6 +27,7 @@ import type {
   StateContent,
   StateFileReport,
   StateFileSummary,
+  StreamGrant,
 } from './stasis.ts';
 import { eventsIn, linesIn } from './text-stream.ts';
 
@@ -177,6 +180,27 @@ export class StasisClient {
 
   pods(signal: AbortSignal): Promise<List<PodSummary>> {
     return this.#json('pods', {}, signal);
+  }
+
+  pod(namespace: string, pod: string, signal: AbortSignal): Promise<PodDetails> {
+    return this.#json('pod', { parts: { namespace, pod } }, signal);
+  }
+
+  /** @returns the path at which the streams of the command are opened */
+  async exec(namespace: string, pod: string, request: ExecRequest, signal: AbortSignal): Promise<string> {
+    const granted = this.#json<StreamGrant>('exec', { parts: { namespace, pod }, body: request }, signal);
+    return (await granted).path;
+  }
+
+  /** @returns the path at which what the container has written is read */
+  async log(
+    namespace: string,
+    pod: string,
+    query: { container?: string; tail?: number; follow: boolean; previous: boolean },
+    signal: AbortSignal,
+  ): Promise<string> {
+    const granted = this.#json<StreamGrant>('log', { parts: { namespace, pod }, query }, signal);
+    return (await granted).path;
   }
 
   async deletePod(namespace: string, pod: string, signal: AbortSignal): Promise<void> {

@@ -117,6 +117,32 @@ export const endpoints = {
     about: 'The devices that plugins bring, and which container has them.',
     answers: { 200: json('DeviceList', 'The devices.') },
   },
+  pod: {
+    method: 'GET',
+    path: pod,
+    about: 'A pod with all that is known of it: description, network, what happened to it.',
+    answers: { 200: json('PodDescription', 'The pod.') },
+  },
+  exec: {
+    method: 'POST',
+    path: `${pod}/exec`,
+    about:
+      'Run a command in a container. Its streams are opened at the path that comes back, over WebSocket.',
+    body: 'ExecRequest',
+    answers: { 200: json('Stream', 'Where the streams are opened, once and within a minute.') },
+  },
+  log: {
+    method: 'GET',
+    path: `${pod}/log`,
+    about: 'What a container has written. It is read at the path that comes back, over WebSocket.',
+    query: {
+      container: { type: 'string', about: 'The container; the first of the pod where left out.' },
+      tail: { type: 'integer', maximum: 999_999_999, about: 'Only so many of the last lines.' },
+      follow: { type: 'boolean', about: 'Go on with what is written until the container ends.' },
+      previous: { type: 'boolean', about: 'Of the run before this one.' },
+    },
+    answers: { 200: json('Stream', 'Where it is read, once and within a minute.') },
+  },
   deletePod: {
     method: 'DELETE',
     path: pod,

@@ -36,6 +36,19 @@ const checkpointSummary = {
   pinned: flag,
 };
 
+const podSummary = {
+  namespace: text,
+  name: text,
+  uid: text,
+  phase: oneOf('Pending', 'Running', 'Succeeded', 'Failed', 'Stopped'),
+  sandboxId: text,
+  source: oneOf('file', 'checkpoint'),
+  restored: flag,
+  ready: flag,
+  message: text,
+  containers: listOf(refer('ContainerSummary')),
+};
+
 const madeCheckpoint = {
   namespace: text,
   name: text,
@@ -66,6 +79,8 @@ export const schemas = {
     version: text,
     rootDirectory: text,
     runtime: exactly({ name: text, version: text }),
+    hostIP: text,
+    oldSandboxes: listOf(exactly({ folder: text, count })),
     drained: flag,
   }),
   Runtime: exactly({
@@ -89,18 +104,24 @@ export const schemas = {
     restarts: count,
     'exitCode?': { type: 'integer' },
     init: flag,
+    'sidecar?': flag,
+    ready: flag,
+    'message?': text,
   }),
-  Pod: exactly({
-    namespace: text,
-    name: text,
-    uid: text,
-    phase: oneOf('Pending', 'Running', 'Succeeded', 'Failed', 'Stopped'),
-    sandboxId: text,
-    source: oneOf('file', 'checkpoint'),
-    restored: flag,
-    message: text,
-    containers: listOf(refer('ContainerSummary')),
+  Pod: exactly(podSummary),
+  PodDescription: exactly({
+    ...typed('Pod'),
+    ...podSummary,
+    pod: { type: 'object' },
+    'manifest?': text,
+    seen: time,
+    network: oneOf('host', 'pod', 'loopback', ''),
+    address: text,
+    configuration: listOf(text),
+    events: listOf(exactly({ time, level: oneOf('info', 'warn'), message: text, count })),
   }),
+  ExecRequest: exactly({ 'container?': text, command: listOf(text), 'stdin?': flag, 'tty?': flag }),
+  Stream: exactly({ ...typed('Stream'), path: text }),
   PodList: list('PodList', 'Pod'),
   Device: exactly({
     resource: text,

@@ -21,6 +21,10 @@ export interface NodeStatus {
   version: string;
   rootDirectory: string;
   runtime: { name: string; version: string };
+  /** Address that pods on the node's network are told. */
+  hostIP: string;
+  /** Pods of dockershim or cri-dockerd that were left in this folder: `stasis state show` explains each. */
+  oldSandboxes: { folder: string; count: number }[];
   /** Whether pods from manifests are held back because the node was drained. */
   drained: boolean;
 }
@@ -64,6 +68,40 @@ export interface PodSummary {
   /** Last thing that went wrong, or empty. */
   message: string;
   containers: ContainerSummary[];
+}
+
+/** A pod with everything that this node knows of it. */
+export interface PodDetails extends PodSummary {
+  apiVersion: 'stasis/v1';
+  kind: 'Pod';
+  /** As its manifest or its checkpoint describes it; the shape is that of a `v1.Pod`. */
+  pod: unknown;
+  manifest?: string;
+  /** RFC 3339 time at which the node accepted it. */
+  seen: string;
+  /** `host`, `pod` with an address of its own, or `loopback`: it reaches itself alone. */
+  network: 'host' | 'pod' | 'loopback' | '';
+  address: string;
+  /** `ConfigMap settings` and so on: what it was given last. */
+  configuration: string[];
+  /** What has happened to it in the life of this daemon, oldest first. */
+  events: { time: string; level: 'info' | 'warn'; message: string; count: number }[];
+}
+
+/** A command to be run in a container of a pod. */
+export interface ExecRequest {
+  /** The first of the pod where left out. */
+  container?: string;
+  command: string[];
+  stdin?: boolean;
+  tty?: boolean;
+}
+
+/** Where a stream is to be opened, over WebSocket, once and within a minute. */
+export interface StreamGrant {
+  apiVersion: 'stasis/v1';
+  kind: 'Stream';
+  path: string;
 }
 
 /** What a checkpoint left behind. */

@@ -58,6 +58,9 @@ const makes = new RegExp(`^${apiRoot}/pods/[^/]+/[^/]+/(?:containers/[^/]+/)?che
 /** What shows memory, arguments or environments: secrets. All of it only reads, whatever the method. */
 const shows = new RegExp(`^${apiRoot}/checkpoints/[^/]+/(?:archive|inspect|search)$`);
 
+/** A command can do everything that its container can: whoever may list pods may not run one. */
+const streams = new RegExp(`^${apiRoot}/pods/[^/]+/[^/]+/(exec|log)$`);
+
 /** The attributes of a request with this method and decoded path. */
 export function attributesOf(method: string, path: string, node: string): Attributes {
   return {
@@ -74,6 +77,8 @@ function subresourcesOf(path: string): readonly string[] {
   if (isCheckpointPath(path)) return ['checkpoint'];
   if (makes.test(path)) return ['checkpoint'];
   if (shows.test(path)) return ['checkpoint-content'];
+  const stream = streams.exec(path)?.[1];
+  if (stream !== undefined) return stream === 'log' ? ['log', 'proxy'] : ['exec'];
   const found = prefixes.find(([prefix]) => path === prefix || path.startsWith(`${prefix}/`));
   return found ? found[1] : ['proxy'];
 }

@@ -31,7 +31,12 @@ export type DaemonFlags = FlagValues<typeof daemonFlags>;
  * `--root-dir` as root of this node.
  */
 export async function daemonClient(flags: DaemonFlags): Promise<StasisClient> {
-  if (!flags.server) return localClient(flags['root-dir']);
+  return clientOf(await daemonTarget(flags));
+}
+
+/** Where it is, and as whom we come. */
+export async function daemonTarget(flags: DaemonFlags): Promise<HttpsTarget> {
+  if (!flags.server) return localTarget(flags['root-dir']);
   if (!flags['client-certificate'] !== !flags['client-key']) {
     throw new UsageError('--client-certificate and --client-key are given together or not at all');
   }
@@ -39,15 +44,15 @@ export async function daemonClient(flags: DaemonFlags): Promise<StasisClient> {
   const certificate = await fileOf(flags['client-certificate']);
   const key = await fileOf(flags['client-key']);
   const authorities = await fileOf(flags['certificate-authority']);
-  return clientOf({
+  return {
     server: flags.server,
     ...(token ? { token } : {}),
     ...(certificate && key ? { certificate, key } : {}),
     ...(authorities ? { authorities } : {}),
-  });
+  };
 }
 
-async function localClient(rootDirectory: string): Promise<StasisClient> {
+async function localTarget(rootDirectory: string): Promise<HttpsTarget> {
   const path = join(rootDirectory, 'stasis', clientFileName);
   let file: ClientFile;
   try {
@@ -62,7 +67,7 @@ async function localClient(rootDirectory: string): Promise<StasisClient> {
       cause: error,
     });
   }
-  return clientOf({ server: file.server, token: file.token, pinned: file.certificate });
+  return { server: file.server, token: file.token, pinned: file.certificate };
 }
 
 /** Help and completion read the flags of every command: what speaks HTTPS is loaded for those who speak it. */

@@ -35,6 +35,7 @@ import { PodCheckpoints } from '../pods/pod-checkpoints.ts';
 import { PodDirectories } from '../pods/pod-directories.ts';
 import { PodRestores } from '../pods/pod-restores.ts';
 import { PodFiles } from '../pods/pod-store.ts';
+import { PodStreams } from '../pods/pod-streams.ts';
 import type { CompareWithNode } from '../pods/restore-preflight.ts';
 import { compareWithNode } from '../runtime/cri/node-needs.ts';
 import { type AppOptions, createApp } from '../server/app.ts';
@@ -42,6 +43,7 @@ import { listen } from '../server/https-server.ts';
 import { RequestLimits } from '../server/limits.ts';
 import { ServerMetrics } from '../server/server-metrics.ts';
 import { addStasisRoutes } from '../server/stasis-routes.ts';
+import { Streams } from '../server/streams.ts';
 import { late } from './late.ts';
 import { localAccess } from './local-access.ts';
 import { lookInside } from './look-inside.ts';
@@ -77,6 +79,7 @@ export async function startDaemon(settings: Settings, version: string, log: Log)
   const opening = new RuntimeOpening(settings, version, log, stopping.signal);
   await opening.first();
   const node = late<NodeControl>(() => opening.why);
+  const streams = new Streams();
   const operations = new CheckpointOperations(stopping.signal, settings.operations);
   const app = createApp({
     nodeName: settings.nodeName,
@@ -84,12 +87,13 @@ export async function startDaemon(settings: Settings, version: string, log: Log)
     authenticate: firstOf([access.authenticate, ...authentication.list], { anonymous: settings.anonymous }),
     authorize,
     audit: (record) => log('info', 'audit', { ...record }),
-    ...apiOptions(settings, version, node.value, operations, stopping.signal),
+    ...apiOptions(settings, version, node.value, operations, streams, stopping.signal),
   });
   let running: Awaited<ReturnType<typeof startNode>> | undefined;
   let serving: Awaited<ReturnType<typeof serve>> | undefined;
   const close = async (): Promise<void> => {
     authentication.close();
+    streams.close();
     const closing = serving?.close();
     stopping.abort(new CodedError('cancelled', 'stasisd is stopping'));
     await closing;
@@ -103,7 +107,7 @@ export async function startDaemon(settings: Settings, version: string, log: Log)
       node.set(running.control);
     };
     if (opening.isOpen) await start();
-    serving = await serve(settings, app, log);
+    serving = await serve(settings, app, streams, log);
     const { port, certificate } = serving;
     const where = { server: `https://${reachable(settings.address)}:${port}`, certificate };
     const published = await access.publish(rootDirectory, where);
@@ -136,12 +140,13 @@ function apiOptions(
   version: string,
   node: NodeControl,
   operations: CheckpointOperations,
+  streams: Streams,
   stopping: AbortSignal,
 ): Pick<AppOptions, 'limits' | 'metrics' | 'digestOf' | 'routes'> {
   const limits = new RequestLimits(settings.limits);
   const metrics = new ServerMetrics(frozenTime);
   const digestOf = (path: string) => fileDigest(path, stopping);
-  const api = { node, operations, limits, metrics, version, digestOf, stopping };
+  const api = { node, operations, streams, limits, metrics, version, digestOf, stopping };
   return { limits, metrics, digestOf, routes: (routes) => addStasisRoutes(routes, api) };
 }
 
@@ -234,6 +239,8 @@ async function startNode(
       restores,
       containerRestores,
       devices: () => devices.list(pods),
+      streams: new PodStreams(runtime, pods, directories),
+      hostIP,
     },
     stopping,
   );
@@ -291,13 +298,14 @@ async function watchManifests(
   await apply();
 }
 
-async function serve(settings: Settings, app: ReturnType<typeof createApp>, log: Log) {
+async function serve(settings: Settings, app: ReturnType<typeof createApp>, streams: Streams, log: Log) {
   const { rootDirectory, nodeName, clientCaFile } = settings;
   const own = settings.tls ?? (await selfSignedFiles(rootDirectory, nodeName, log));
   const files: TlsFiles = { ...own, clientCaFile };
   const tls = await readTls(files);
   const { address, port, tlsOptions } = settings;
-  const server = await listen(app, { address, port, tls, tlsOptions }).catch((error: unknown) => {
+  const upgrade = streams.upgrade.bind(streams);
+  const server = await listen(app, { address, port, tls, tlsOptions, upgrade }).catch((error: unknown) => {
     throw new CodedError(
       'unavailable',
       `listening on ${settings.address} port ${settings.port}: ${messageOf(error)}`,

@@ -1,5 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request } from 'node:https';
+import { isIP } from 'node:net';
+import { connect, type TLSSocket } from 'node:tls';
 import type { HttpAnswer, HttpRequest, HttpStream, Send, StreamSend } from '../api/client.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 
@@ -98,6 +100,24 @@ function open(
     },
     answered,
   );
+}
+
+/** A connection to `target`, for what is no plain request. */
+export function tlsConnection(target: HttpsTarget, signal: AbortSignal): Promise<TLSSocket> {
+  const url = parseServer(target.server);
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  return new Promise((resolve, reject) => {
+    const servername = isIP(host) === 0 ? { servername: host } : {};
+    const socket = connect({ host, port: Number(url.port || 443), ...servername, ...tlsOptions(target) });
+    const giveUp = () => void socket.destroy(new Error('interrupted'));
+    signal.addEventListener('abort', giveUp, { once: true });
+    socket.once('error', (error) => reject(unreachable(target.server, error, signal)));
+    socket.once('secureConnect', () => {
+      signal.removeEventListener('abort', giveUp);
+      socket.setNoDelay(true);
+      resolve(socket);
+    });
+  });
 }
 
 function tlsOptions({ certificate, key, authorities, pinned }: HttpsTarget) {

@@ -7,6 +7,7 @@ import type {
   InspectRequest,
   NodeStatus,
   PodCheckpointResult,
+  PodDetails,
   PodSummary,
   RestoreRequest,
   RuntimeStatus,
@@ -18,6 +19,7 @@ import type {
   StateFileSummary,
 } from '../api/stasis.ts';
 import type { Checkpointer } from './checkpointer.ts';
+import type { PodStreams } from './pod-streams.ts';
 import type { Tell } from './progress.ts';
 
 /** One thing that has to be right for the node to do its work. */
@@ -51,6 +53,9 @@ export interface NodeControl extends Checkpointer {
   ready(signal: AbortSignal): Promise<ReadyCheck[]>;
   pods(signal: AbortSignal): Promise<PodSummary[]>;
   devices(signal: AbortSignal): Promise<DeviceSummary[]>;
+  /** @throws CodedError `not-found` */
+  pod(namespace: string, name: string, signal: AbortSignal): Promise<PodDetails>;
+  readonly streams: PodStreams;
   /** @throws CodedError `not-found`; `failed-precondition` for a pod that a manifest describes */
   deletePod(namespace: string, name: string, signal: AbortSignal): Promise<void>;
   /** @throws CodedError `not-found` for a pod or container that is not there, and as {@link Checkpointer} does */

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { bodies, type CheckpointTarget } from '../api/kubelet-checkpoint.ts';
 import type {
@@ -7,6 +8,7 @@ import type {
   DeviceSummary,
   NodeStatus,
   PodCheckpointResult,
+  PodDetails,
   PodSummary,
   RestoreRequest,
   RuntimeStatus,
@@ -22,7 +24,8 @@ import type { NodePods } from './node-pods.ts';
 import { gracePeriod, podName } from './pod.ts';
 import type { PodCheckpoints } from './pod-checkpoints.ts';
 import type { PodRestores } from './pod-restores.ts';
-import { actualPod, type Runtime } from './pod-runtime.ts';
+import { actualPod, type Runtime, sandboxAddress } from './pod-runtime.ts';
+import type { PodStreams } from './pod-streams.ts';
 import type { Tell } from './progress.ts';
 import { rpcErrorText } from './rpc-error.ts';
 
@@ -42,6 +45,9 @@ export interface NodeOptions {
   restores: PodRestores;
   containerRestores: ContainerRestores;
   devices: () => DeviceSummary[];
+  streams: PodStreams;
+  /** Address that pods on the node's network are told. */
+  hostIP: string;
 }
 
 /** This node, as its API shows it. */
@@ -101,7 +107,7 @@ export class Node implements NodeControl {
   }
 
   async status(signal: AbortSignal): Promise<NodeStatus> {
-    const { name, version, rootDirectory, runtime, pods } = this.#options;
+    const { name, version, rootDirectory, runtime, pods, hostIP } = this.#options;
     const found = await runtime.version({}, { signal, timeoutMs: 10_000 });
     return {
       apiVersion: 'stasis/v1',
@@ -110,6 +116,8 @@ export class Node implements NodeControl {
       version,
       rootDirectory,
       runtime: { name: found.runtimeName, version: found.runtimeVersion },
+      hostIP,
+      oldSandboxes: await oldSandboxes(),
       drained: pods.drained,
     };
   }
@@ -137,6 +145,28 @@ export class Node implements NodeControl {
 
   async devices(): Promise<DeviceSummary[]> {
     return this.#options.devices();
+  }
+
+  get streams(): PodStreams {
+    return this.#options.streams;
+  }
+
+  async pod(namespace: string, name: string, signal: AbortSignal): Promise<PodDetails> {
+    const { pods, runtime, hostIP } = this.#options;
+    const record = pods.find(namespace, name);
+    if (!record) throw new CodedError('not-found', `this node has no pod ${namespace}/${name}`);
+    const summary = pods.summary(record, await actualPod(runtime, record.pod.metadata.uid, signal));
+    const onHost = record.pod.spec.hostNetwork === true;
+    const own =
+      onHost || summary.sandboxId === '' ? '' : await sandboxAddress(runtime, summary.sandboxId, signal);
+    return {
+      ...{ apiVersion: 'stasis/v1', kind: 'Pod', ...summary, pod: record.pod, seen: record.seen },
+      ...(record.manifest ? { manifest: record.manifest.file } : {}),
+      network: summary.sandboxId === '' ? '' : onHost ? 'host' : own === '' ? 'loopback' : 'pod',
+      address: onHost ? hostIP : own,
+      configuration: (record.configuration ?? []).map((item) => `${item.kind} ${item.name}`),
+      events: [...pods.events(record.pod.metadata.uid)],
+    };
   }
 
   async deletePod(namespace: string, name: string): Promise<void> {
@@ -209,4 +239,17 @@ export class Node implements NodeControl {
   deleteCheckpoint(name: string, force: boolean): Promise<void> {
     return this.#options.kept.delete(name, force);
   }
+}
+
+/** Where dockershim and cri-dockerd kept their pods. */
+const oldSandboxFolders = ['/var/lib/dockershim/sandbox', '/var/lib/cri-dockerd/sandbox'];
+
+async function oldSandboxes(): Promise<NodeStatus['oldSandboxes']> {
+  const found = await Promise.all(
+    oldSandboxFolders.map(async (folder) => ({
+      folder,
+      count: (await readdir(folder).catch(() => [])).filter((name) => !name.startsWith('.')).length,
+    })),
+  );
+  return found.filter(({ count }) => count > 0);
 }

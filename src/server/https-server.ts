@@ -21,6 +21,8 @@ export interface ListenOptions {
   tls: TlsMaterial;
   /** TLS 1.2 and later with Node's own choice where left out. */
   tlsOptions?: TlsOptions;
+  /** Takes a connection over that asks to be another protocol's. */
+  upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
 /** How the server may be spoken to; suites and key exchanges by OpenSSL's names, with colons. */
@@ -74,6 +76,7 @@ export async function listen(app: StasisApp, options: ListenOptions): Promise<Ru
   );
   server.maxConnections = limits.connections;
   server.on('clientError', refuse);
+  if (options.upgrade) server.on('upgrade', options.upgrade);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host: options.address, port: options.port }, () => {

@@ -12,7 +12,7 @@ import type { ApiOptions, Handlers } from './stasis-routes.ts';
 
 const apiVersion = 'stasis/v1';
 
-type Names = 'node' | 'runtime' | 'pods' | 'devices' | 'deletePod' | 'drain' | 'uncordon' | 'restore';
+type Names = 'node' | 'runtime' | 'pods' | 'pod' | 'devices' | 'deletePod' | 'drain' | 'uncordon' | 'restore';
 
 const label = matching(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 253, 'a name');
 const restoreRequest = object(
@@ -33,6 +33,7 @@ export function nodeHandlers({ node }: ApiOptions): Handlers<Names> {
       const items = await node.pods(signal);
       return json({ apiVersion, kind: 'PodList', items } satisfies List<PodSummary>);
     },
+    pod: async ({ part, signal }) => json(await node.pod(part('namespace'), part('pod'), signal)),
     devices: async ({ signal }) => {
       const items = await node.devices(signal);
       return json({ apiVersion, kind: 'DeviceList', items } satisfies List<DeviceSummary>);

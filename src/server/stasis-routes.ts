@@ -10,10 +10,13 @@ import { lookHandlers } from './look-handlers.ts';
 import { nodeHandlers } from './node-handlers.ts';
 import { operationHandlers } from './operation-handlers.ts';
 import type { ServerMetrics } from './server-metrics.ts';
+import { streamHandlers } from './stream-handlers.ts';
+import type { Streams } from './streams.ts';
 
 /** What answers the requests of our own API. */
 export interface ApiOptions {
   node: NodeControl;
+  streams: Streams;
   operations: CheckpointOperations;
   limits: RequestLimits;
   metrics: ServerMetrics;
@@ -35,6 +38,7 @@ export function addStasisRoutes(app: StasisApp, options: ApiOptions): void {
   const handlers: Handlers<RoutedName> = {
     ...documentHandlers(options),
     ...nodeHandlers(options),
+    ...streamHandlers(options),
     ...operationHandlers(options),
     ...checkpointHandlers(options),
     ...lookHandlers(options),

@@ -161,8 +161,9 @@ export class TestNode {
 
   /** The command line, as root of this node. */
   stasis(...args: string[]): Promise<Ended> {
-    const command = ['--root-dir', this.root];
-    return runFor(this.#test, process.execPath, [join(project, 'bin/stasis.cjs'), ...args, ...command]);
+    const end = args.includes('--') ? args.indexOf('--') : args.length;
+    const all = [...args.slice(0, end), '--root-dir', this.root, ...args.slice(end)];
+    return runFor(this.#test, process.execPath, [join(project, 'bin/stasis.cjs'), ...all]);
   }
 }
 

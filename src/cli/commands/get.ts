@@ -4,6 +4,7 @@ import { defineCommand, UsageError } from '../command.ts';
 import { daemonClient, daemonFlags } from '../daemon-client.ts';
 import { columns } from '../output/columns.ts';
 import { printable } from '../output/escape.ts';
+import { plainData } from '../plain-output.ts';
 
 const kinds = ['pods', 'containers', 'devices', 'checkpoints', 'operations'] as const;
 
@@ -14,7 +15,7 @@ export const get = defineCommand({
   examples: ['get pods', 'get containers -o wide', 'get devices', 'get checkpoints -o json'],
   flags: {
     ...daemonFlags,
-    output: { kind: 'enum', short: 'o', values: ['table', 'wide', 'json'], usage: 'how to print it' },
+    output: { kind: 'enum', short: 'o', values: ['table', 'wide', 'json', 'yaml'], usage: 'how to print it' },
     'no-headers': { kind: 'bool', usage: 'print no line of headings' },
   },
   args: { min: 1, max: 1 },
@@ -27,8 +28,8 @@ export const get = defineCommand({
     const wide = flags.output === 'wide';
     const { signal } = console;
     const list = await listOf(client, kind as Kind, signal);
-    if (flags.output === 'json') {
-      console.out.write(`${JSON.stringify(list, null, 2)}\n`);
+    if (flags.output === 'json' || flags.output === 'yaml') {
+      console.out.write(await plainData(list, flags.output));
       return;
     }
     const rows = rowsOf(kind as Kind, list.items, wide);
