@@ -4,3 +4,9 @@
  * it would have done in between is lost.
  */
 export const frozenUntilRemoved = 'frozen-until-removed';
+
+/**
+ * An option of ours in CRI's `RestorePod`, with the value `true`, and an annotation of a container that is created
+ * from an archive: connections that were open are restored closed, as if the other end had gone.
+ */
+export const tcpClose = 'tcp-close';

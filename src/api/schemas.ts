@@ -5,6 +5,7 @@ import { errorCodes } from '../errors/code.ts';
 type Schema = Readonly<Record<string, unknown>>;
 
 const text: Schema = { type: 'string' };
+const path: Schema = { type: 'string', pattern: '^/' };
 const flag: Schema = { type: 'boolean' };
 const count: Schema = { type: 'integer', minimum: 0 };
 const time: Schema = { type: 'string', pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?Z$' };
@@ -137,7 +138,13 @@ export const schemas = {
   PodCheckpoint: exactly({ ...madeCheckpoint, sandboxId: text }),
   ContainerCheckpoint: exactly({ ...madeCheckpoint, pod: text, container: text }),
   DrainResult: exactly({ ...typed('DrainResult'), pods: listOf(refer('PodCheckpoint')) }),
-  RestoreRequest: exactly({ archive: { type: 'string', pattern: '^/' }, 'name?': text, 'namespace?': text }),
+  RestoreRequest: exactly({
+    archive: path,
+    'name?': text,
+    'namespace?': text,
+    'volumes?': { type: 'object', additionalProperties: path },
+    'tcp?': oneOf('established', 'close'),
+  }),
   RestoreResult: exactly({ ...typed('RestoreResult'), pod: refer('Pod') }),
   Operation: exactly({
     ...typed('Operation'),

@@ -171,6 +171,10 @@ export interface RestoreRequest {
   /** Name and namespace of the pod to make; those of the checkpoint where left out. */
   name?: string;
   namespace?: string;
+  /** Name of a volume, or its path on the node of the checkpoint → path on this node. */
+  volumes?: Record<string, string>;
+  /** Connections that were open: kept (their addresses must be here), or closed. Kept where left out. */
+  tcp?: 'established' | 'close';
 }
 
 export interface RestoreResult {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { tcpClose } from '../api/cri-options.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { readIdentity } from '../checkpoint/identity.ts';
 import { archiveKind } from '../checkpoint/layout.ts';
@@ -9,6 +10,7 @@ import type { Container, Pod } from './pod.ts';
 import type { PodDirectories } from './pod-directories.ts';
 import { createContainer, type Runtime, runSandbox } from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
+import { type RestoreAs, withVolumes } from './restore-as.ts';
 import { type CompareWithNode, preflight, sharedWithPod } from './restore-preflight.ts';
 
 /** What is needed of a container archive to make a pod around it. */
@@ -88,14 +90,10 @@ export class ContainerRestores {
    * A new pod with one container that continues from `archive`. What the archive does not tell about the pod
    * (volumes, limits) is taken from the pod it came from, where this node has it.
    */
-  async restore(
-    archive: string,
-    as: { namespace?: string; name?: string },
-    signal: AbortSignal,
-  ): Promise<PodRecord> {
+  async restore(archive: string, as: RestoreAs, signal: AbortSignal): Promise<PodRecord> {
     const { pods, log } = this.#options;
     const origin = await readContainerOrigin(archive, signal);
-    const pod = this.#podFor(origin, as, await this.#isOwn(signal));
+    const pod = withVolumes(this.#podFor(origin, as, await this.#isOwn(signal)), as.volumes);
     const { namespace, name, uid } = pod.metadata;
     if (pods.find(namespace, name)) {
       throw new CodedError('already-exists', `this node has a pod ${namespace}/${name} already`, {
@@ -117,7 +115,7 @@ export class ContainerRestores {
     await pods.accept(record);
     return pods.exclusively(uid, async (stopping) => {
       try {
-        return await this.#make(record, archive, AbortSignal.any([signal, stopping]));
+        return await this.#make(record, archive, AbortSignal.any([signal, stopping]), as.tcp);
       } catch (error) {
         log('error', `restoring ${archive}: ${messageOf(error)}`);
         if (!stopping.aborted) setImmediate(() => void pods.remove(record, 0).catch(() => undefined));
@@ -154,7 +152,12 @@ export class ContainerRestores {
     };
   }
 
-  async #make(record: PodRecord, archive: string, signal: AbortSignal): Promise<PodRecord> {
+  async #make(
+    record: PodRecord,
+    archive: string,
+    signal: AbortSignal,
+    tcp?: RestoreAs['tcp'],
+  ): Promise<PodRecord> {
     const { runtime, pods, log } = this.#options;
     await pods.admit(record, signal);
     await pods.prepare(record);
@@ -164,6 +167,7 @@ export class ContainerRestores {
       // Where it cannot be had, the runtime says which image it misses, and whether it needs it at all.
       await pods.ensureImage(container, signal).catch(() => undefined);
       const config = await pods.containerConfig(record, container, { restarts: 0, image: archive }, signal);
+      if (tcp === 'close') config.annotations[tcpClose] = 'true';
       const id = await createContainer(runtime, sandboxId, config, sandbox, signal);
       await pods.startContainer(record, { id, name: container.name }, signal);
     }

@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { tcpClose } from '../api/cri-options.ts';
 import { CodedError, isCoded, messageOf } from '../errors/coded-error.ts';
 import { type CheckpointedPod, entryMembers, isSandboxId } from '../kubeletstate/checkpointed-pods.ts';
 import { privateDirectory } from '../localfs/atomic-file.ts';
@@ -13,6 +14,7 @@ import { type PodDescription, readPodArchive, unpackPodArchive } from './pod-arc
 import type { PodDirectories } from './pod-directories.ts';
 import { type ActualSandbox, actualPod, type Runtime, removeSandbox } from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
+import { podPreflight, type RestoreAs, withVolumes } from './restore-as.ts';
 import { keepTrying, mayPass, triedAgain } from './restore-retries.ts';
 import { fromRpc } from './rpc-error.ts';
 
@@ -81,14 +83,10 @@ export class PodRestores {
    * Restores a pod archive as a pod of this node, under another name if one is given.
    * @throws CodedError `already-exists` where the node has a pod of that name
    */
-  async restorePod(
-    archive: string,
-    as: { namespace?: string; name?: string },
-    signal: AbortSignal,
-  ): Promise<PodRecord> {
+  async restorePod(archive: string, as: RestoreAs, signal: AbortSignal): Promise<PodRecord> {
     const { pods, log } = this.#options;
     const description = await readPodArchive(archive, signal);
-    const origin = podOf(description, undefined);
+    const origin = withVolumes(podOf(description, undefined), as.volumes);
     const metadata = {
       ...origin.metadata,
       namespace: as.namespace ?? origin.metadata.namespace,
@@ -114,7 +112,7 @@ export class PodRestores {
     await pods.accept(record);
     return pods.exclusively(metadata.uid, async (stopping) => {
       try {
-        return await this.#restore(record, archive, AbortSignal.any([signal, stopping]));
+        return await this.#restore(record, archive, AbortSignal.any([signal, stopping]), as.tcp);
       } catch (error) {
         log('error', `restoring ${archive}: ${messageOf(error)}`);
         if (!stopping.aborted) setImmediate(() => void pods.remove(record, 0).catch(() => undefined));
@@ -251,13 +249,18 @@ export class PodRestores {
   }
 
   /** Makes the pod of `record` from `archive`, or finishes what an earlier process began. */
-  async #restore(record: PodRecord, archive: string, signal: AbortSignal): Promise<PodRecord> {
+  async #restore(
+    record: PodRecord,
+    archive: string,
+    signal: AbortSignal,
+    tcp?: RestoreAs['tcp'],
+  ): Promise<PodRecord> {
     const { pods, scratch } = this.#options;
     const folder = join(scratch, `.${randomInt(2 ** 47)}`);
     try {
       await pods.admit(record, signal);
       const begun = await this.#begun(record, archive, signal);
-      const containers = begun ?? (await this.#make(record, archive, folder, signal));
+      const containers = begun ?? (await this.#make(record, archive, folder, signal, tcp));
       for (const container of containers) await pods.startContainer(record, container, signal);
       const { restoring: _restoring, ...restored } = record;
       await pods.accept(restored);
@@ -297,14 +300,15 @@ export class PodRestores {
     archive: string,
     folder: string,
     signal: AbortSignal,
+    tcp?: RestoreAs['tcp'],
   ): Promise<{ id: string; name: string }[]> {
     const { runtime, pods, timeout } = this.#options;
     const { containers } = await unpackPodArchive(archive, folder, signal);
+    await podPreflight(pods, record.pod, Object.keys(containers), signal);
     await pods.prepare(record);
     const configs = [];
     for (const container of allContainers(record.pod)) {
       if (!Object.hasOwn(containers, container.name)) continue;
-      await pods.ensureImage(container, signal);
       configs.push(await pods.containerConfig(record, container, { restarts: 0 }, signal));
     }
     try {
@@ -313,7 +317,7 @@ export class PodRestores {
           checkpointPath: folder,
           config: pods.sandboxConfig(record, 0),
           runtimeHandler: '',
-          options: {},
+          options: tcp === 'close' ? { [tcpClose]: 'true' } : {},
           containerConfigs: configs,
         },
         { signal, timeoutMs: timeout * 1000 },

@@ -6,7 +6,7 @@ import type {
   RestoreRequest,
   RestoreResult,
 } from '../api/stasis.ts';
-import { matching, object } from '../pods/schema.ts';
+import { mapOf, matching, object, oneOf } from '../pods/schema.ts';
 import { json } from './api-request.ts';
 import type { ApiOptions, Handlers } from './stasis-routes.ts';
 
@@ -15,11 +15,14 @@ const apiVersion = 'stasis/v1';
 type Names = 'node' | 'runtime' | 'pods' | 'pod' | 'devices' | 'deletePod' | 'drain' | 'uncordon' | 'restore';
 
 const label = matching(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 253, 'a name');
+const path = matching(/^\/[^\0]*$/, 4096, 'the absolute path of a file on the node');
 const restoreRequest = object(
   {
-    archive: matching(/^\/[^\0]*$/, 4096, 'the absolute path of a file on the node'),
+    archive: path,
     name: label,
     namespace: label,
+    volumes: mapOf(path),
+    tcp: oneOf('established', 'close'),
   },
   ['archive'],
 );

@@ -1,4 +1,4 @@
-import { defineCommand } from '../command.ts';
+import { defineCommand, UsageError } from '../command.ts';
 import { daemonClient, daemonFlags } from '../daemon-client.ts';
 import { printable } from '../output/escape.ts';
 
@@ -9,15 +9,30 @@ export const restore = defineCommand({
   long: `Asks the daemon to make a pod out of an archive on its node.
 
 The archive of a container becomes a new pod with that one container; the archive of a pod becomes that pod. What
-the archive holds is checked before anything is started. The archive stays as it is.`,
+the archive holds is checked before anything is started. The archive stays as it is.
+
+Everything that the pod needs of the node is looked for first, and all that is missing is named. --volume-map gives a
+volume of the pod another path on this node, by its name or by its old path; one that was empty at the pod's start can
+be given a folder with what it held. Connections that were open are kept where their addresses are the same, as
+those inside a pod are; --tcp close restores them closed, as if the other end had gone.`,
   examples: [
     'restore /var/lib/kubelet/checkpoints/checkpoint-counters_default-counter-2026-11-21T01:21:08Z.tar',
     'restore pod.tar --name counters-2',
+    'restore pod.tar --volume-map data=/srv/copy --tcp close',
   ],
   flags: {
     ...daemonFlags,
     name: { kind: 'string', usage: '`NAME` of the pod to make; the one in the archive where left out' },
     namespace: { kind: 'string', short: 'n', usage: '`NAMESPACE` of the pod to make' },
+    'volume-map': {
+      kind: 'stringArray',
+      usage: 'give the volume `NAME=PATH` another path on the node; may be given many times',
+    },
+    tcp: {
+      kind: 'enum',
+      values: ['established', 'close'],
+      usage: 'what becomes of connections that were open',
+    },
     output: { kind: 'enum', short: 'o', values: ['text', 'json'], usage: 'how to print what was made' },
   },
   args: { min: 1, max: 1 },
@@ -30,6 +45,8 @@ the archive holds is checked before anything is started. The archive stays as it
         archive: flags.server ? archive : await realpath(archive),
         ...(flags.name ? { name: flags.name } : {}),
         ...(flags.namespace ? { namespace: flags.namespace } : {}),
+        ...(flags['volume-map'].length > 0 ? { volumes: volumesOf(flags['volume-map']) } : {}),
+        ...(flags.tcp === 'close' ? { tcp: flags.tcp } : {}),
       },
       console.signal,
     );
@@ -37,3 +54,15 @@ the archive holds is checked before anything is started. The archive stays as it
     else console.out.write(`pod ${printable(`${pod.namespace}/${pod.name}`)} restored\n`);
   },
 });
+
+/** @throws UsageError for what is not NAME=PATH */
+function volumesOf(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.lastIndexOf('=');
+      const [name, path] = [pair.slice(0, at), pair.slice(at + 1)];
+      if (at > 0 && path.startsWith('/')) return [name, path];
+      throw new UsageError(`--volume-map ${printable(pair)}: give NAME=PATH, the path from the root on`);
+    }),
+  );
+}

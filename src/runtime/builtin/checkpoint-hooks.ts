@@ -1,6 +1,7 @@
 import { checkpointContainer } from './checkpoint-container.ts';
 import { checkpointPod } from './checkpoint-pod.ts';
 import { recoverScratch } from './checkpoint-scratch.ts';
+import { restoreFifosOnce } from './fifo-data.ts';
 import { cgroupOf, isFrozen, thaw } from './freezer.ts';
 import type { BuiltinRuntime, CheckpointHooks } from './hooks.ts';
 import { holdPackets, release, releasePackets } from './packet-hold.ts';
@@ -23,8 +24,13 @@ export function checkpointHooks(): CheckpointHooks {
     async beforeRestore(runtime, container) {
       const sandbox = runtime.sandbox(container.sandboxId);
       await makePidNamespace(runtime.paths, container.id);
+      const images = container.restore?.images ?? '';
+      const fifosRestored = await restoreFifosOnce(runtime.paths, sandbox.id, images);
       await holdPackets(runtime, sandbox);
-      return (failed) => afterRestore(runtime, sandbox, container, failed);
+      return async (failed) => {
+        await afterRestore(runtime, sandbox, container, failed);
+        await fifosRestored();
+      };
     },
     recover,
   };

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { TestNode } from '../../../test/checkpoint-node.ts';
-import { needsRuntime, until } from '../../../test/runtime.ts';
+import { needsRuntime, runFor, until } from '../../../test/runtime.ts';
 import { podAnnotations, podMemberNames } from '../../checkpoint/layout.ts';
 
 for (const runtime of ['crun', 'runc'] as const) {
@@ -48,6 +48,36 @@ for (const runtime of ['crun', 'runc'] as const) {
     },
   );
 
+  test(`restorePod closes connections where it is asked to (${runtime})`, needsRuntime, async (t) => {
+    const node = await TestNode.start(t, { runtime });
+    const pod = await node.pod('open');
+    const ids = [await node.run(pod, 'server', { args: ['server', '7000', '1'] })];
+    ids.push(await node.run(pod, 'client', { args: ['client', '7000', '1'] }));
+    await node.grows(pod, 'client', 1);
+    const outputPath = join(node.folder, 'open');
+    mkdirSync(outputPath);
+    await node.cri.checkpointPod({ podSandboxId: pod.id, outputPath, containerIds: ids });
+    const config = node.podConfig('closed');
+    const containerConfigs = ['server', 'client'].map((name) => node.config(name, {}));
+    const request = { checkpointPath: outputPath, config, containerConfigs };
+    await assert.rejects(
+      node.cri.restorePod({ ...request, options: { 'tcp-close': 'perhaps' } }),
+      /tcp-close is "perhaps"/,
+    );
+    const options = { 'tcp-close': 'true' };
+    const { restoredContainers } = await node.cri.restorePod({ ...request, options });
+    for (const { containerId } of restoredContainers) {
+      // It may notice, and end, before it counts as started.
+      await node.cri.startContainer({ containerId }).catch(() => undefined);
+    }
+    for (const name of ['server', 'client']) {
+      const said = await until('a complaint', () =>
+        node.output({ config }, name).find((line) => line.startsWith('failed')),
+      );
+      assert.match(said, /^failed: (server|client) (recv|send): /);
+    }
+  });
+
   test(`checkpointPod captures all containers at one moment (${runtime})`, needsRuntime, async (t) => {
     const node = await TestNode.start(t, { runtime });
     const volume = join(node.folder, 'volume');
@@ -71,6 +101,44 @@ for (const runtime of ['crun', 'runc'] as const) {
     assert.ok(went > 0 && went <= cut + 2_000, `${went} after ${cut}`);
   });
 }
+
+test('restorePod puts back once what waits in a pipe that containers share', needsRuntime, async (t) => {
+  const node = await TestNode.start(t);
+  const volume = join(node.folder, 'volume');
+  mkdirSync(volume);
+  assert.equal((await runFor(t, 'mkfifo', [join(volume, 'pipe')])).status, 0);
+  const mounts = [{ containerPath: '/data', hostPath: volume }];
+  const wait = (seconds: number) => `read -t ${seconds} y < /dev/zero`;
+  const fast = `exec 3<>/data/pipe; i=0; while :; do i=$((i+1)); echo $i >&3; ${wait(0.05)}; done`;
+  const slow = `exec 3<>/data/pipe; while read x <&3; do echo $x; ${wait(0.1)}; done`;
+  const pod = await node.pod('piped');
+  const ids = [];
+  for (const [name, script] of [
+    ['fast', fast],
+    ['slow', slow],
+  ] as const) {
+    ids.push(await node.run(pod, name, { args: ['/bin/sh', '-c', script], mounts }));
+  }
+  const before = Number(await node.grows(pod, 'slow', 15));
+  const checkpointPath = join(node.folder, 'piped');
+  mkdirSync(checkpointPath);
+  const capture = { podSandboxId: pod.id, outputPath: checkpointPath, containerIds: ids };
+  await node.cri.checkpointPod(capture);
+  await node.cri.stopPodSandbox({ podSandboxId: pod.id });
+
+  const config = node.podConfig('again');
+  const containerConfigs = ['fast', 'slow'].map((name) => node.config(name, { mounts }));
+  const { restoredContainers } = await node.cri.restorePod({ checkpointPath, config, containerConfigs });
+  for (const { containerId } of restoredContainers) await node.cri.startContainer({ containerId });
+  await node.grows({ config }, 'slow', 50);
+  const came = node.output({ config }, 'slow').map(Number);
+  const [first = 0] = came;
+  assert.ok(first >= before);
+  assert.deepEqual(
+    came,
+    came.map((_, index) => first + index),
+  );
+});
 
 test('checkpointPod refuses what the contract forbids and leaves nothing', needsRuntime, async (t) => {
   const node = await TestNode.start(t);

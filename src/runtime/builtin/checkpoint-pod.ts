@@ -128,7 +128,8 @@ function thawWhenRemoved(
   setTimeout(look, 50);
 }
 
-function isTrue(key: string, value: string): boolean {
+/** @throws CodedError `invalid-argument` for anything but `true` and `false`. */
+export function isTrue(key: string, value: string): boolean {
   if (value === 'true' || value === 'false') return value === 'true';
   throw new CodedError(
     'invalid-argument',

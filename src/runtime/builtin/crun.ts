@@ -3,6 +3,7 @@ import type { CriuOptions, RuntimeProgram } from './oci-runtime.ts';
 /** crun: its arguments and the way it words failures. */
 export const crun: RuntimeProgram = {
   name: 'crun',
+  tcpClose: ['--tcp-close'],
   criuFlags(options: CriuOptions): string[] {
     return [
       ...(options.tcpEstablished ? ['--tcp-established'] : []),

@@ -17,6 +17,11 @@ export interface CriuOptions {
   shellJob: boolean;
 }
 
+export interface RestoreOptions extends CriuOptions {
+  /** Restore connections that were open closed; then `tcpEstablished` does not count. */
+  tcpClose: boolean;
+}
+
 /** Where CRIU's files go; both folders must exist. */
 export interface CheckpointRequest extends CriuOptions {
   imageDir: string;
@@ -31,6 +36,8 @@ export interface RuntimeProgram {
   readonly name: RuntimeName;
   /** Flags of `checkpoint` and `restore` for these options. */
   criuFlags(options: CriuOptions): readonly string[];
+  /** Flag of `restore` for closed connections; none where only CRIU's own configuration can say so. */
+  readonly tcpClose: readonly string[];
   /** The sentence that matters in what the program wrote on its standard error. */
   explain(stderr: string): string;
   /** The version, from what `--version` prints. */
@@ -73,7 +80,7 @@ export interface OciRuntime {
   /** Writes CRIU's images. The container's cgroup is left as it was found, frozen or not. */
   checkpoint(id: string, request: CheckpointRequest, options?: CallOptions): Promise<void>;
   /** Flags of `restore` besides bundle, image folder and identifier. */
-  restoreFlags(options: CriuOptions): readonly string[];
+  restoreFlags(options: RestoreOptions): readonly string[];
 }
 
 /**
@@ -163,8 +170,10 @@ async function criuEnvironment({ networkLocked, workDir }: CheckpointRequest): P
   return { env: { ...process.env, CRIU_CONFIG_FILE: file } };
 }
 
-function restoreFlags(program: RuntimeProgram, options: CriuOptions): string[] {
-  return [...cgroupFlags(), ...program.criuFlags(options)];
+function restoreFlags(program: RuntimeProgram, options: RestoreOptions): string[] {
+  const { tcpClose, tcpEstablished } = options;
+  const flags = program.criuFlags({ ...options, tcpEstablished: tcpEstablished && !tcpClose });
+  return [...cgroupFlags(), ...flags, ...(tcpClose ? program.tcpClose : [])];
 }
 
 /**

@@ -52,3 +52,8 @@ export function exitDirectory(paths: RuntimePaths): string {
 export function runtimeState(paths: RuntimePaths, runtime: string): string {
   return join(paths.state, runtime);
 }
+
+/** What CRIU is told at a restore that the runtime has no flag for; there only where it is needed. */
+export function criuConfiguration(paths: RuntimePaths, id: string): string {
+  return join(containerDirectory(paths, id), 'criu.conf');
+}

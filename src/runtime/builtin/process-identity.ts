@@ -27,6 +27,11 @@ export async function identify(pid: number): Promise<ProcessIdentity> {
   return { pid, startTime, bootId: await bootId() };
 }
 
+/** The same, for one that may have ended meanwhile: what comes back then is alive for nobody. */
+export async function identifyOrEnded(pid: number): Promise<ProcessIdentity> {
+  return { pid, startTime: (await startTimeOf(pid)) ?? 'ended', bootId: await bootId() };
+}
+
 /** Whether exactly this process still lives: neither a zombie nor a later one with its number. */
 export async function isAlive(process: ProcessIdentity): Promise<boolean> {
   if ((await startTimeOf(process.pid)) !== process.startTime) return false;

@@ -1,5 +1,7 @@
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { tcpClose } from '../../api/cri-options.ts';
+import { utf8 } from '../../bytes/text.ts';
 import { CodedError, isCoded, messageOf } from '../../errors/coded-error.ts';
 import type { ContainerConfig } from '../../gen/cri/v1/api_pb.ts';
 import { explainLog, longestLog } from '../../inspect/dump-log.ts';
@@ -11,7 +13,13 @@ import { criuFacts } from './criu.ts';
 import { Deadline } from './deadline.ts';
 import type { BuiltinRuntime } from './hooks.ts';
 import type { CriuOptions } from './oci-runtime.ts';
-import { containerDirectory, restoreDirectory, rootfsDirectories, runtimeState } from './paths.ts';
+import {
+  containerDirectory,
+  criuConfiguration,
+  restoreDirectory,
+  rootfsDirectories,
+  runtimeState,
+} from './paths.ts';
 import type { ContainerImage, ContainerRecord, SandboxRecord } from './records.ts';
 import { type UnpackedArchive, unpackArchive } from './restore-archive.ts';
 import { externalMounts, renameExternalMounts, rootMode } from './restore-images.ts';
@@ -53,6 +61,7 @@ export async function createFromArchive(
 /**
  * Makes the container for an unpacked archive.
  * @param unpacked Its images are moved away.
+ * @param closeConnections Restore connections that were open closed.
  */
 export async function createRestored(
   runtime: BuiltinRuntime,
@@ -60,6 +69,7 @@ export async function createRestored(
   config: ContainerConfig,
   unpacked: UnpackedArchive,
   deadline: Deadline,
+  closeConnections = config.annotations[tcpClose] === 'true',
 ): Promise<ContainerRecord> {
   const image = await imageFor(runtime, config, unpacked);
   const oci = runtime.ociRuntimeOf(sandbox);
@@ -69,7 +79,7 @@ export async function createRestored(
   const restore = {
     images: '',
     archive: unpacked.origin,
-    options: [...oci.restoreFlags(optionsOf(unpacked))],
+    options: [...oci.restoreFlags({ ...optionsOf(unpacked), tcpClose: closeConnections })],
   };
   const prepare = async (container: ContainerRecord): Promise<void> => {
     container.config = config;
@@ -77,6 +87,7 @@ export async function createRestored(
     await writeBundle(runtime, sandbox, container, unpacked);
     await applyFiles(runtime, sandbox, container, unpacked, deadline);
     await matchMounts(runtime, sandbox, container, unpacked);
+    if (closeConnections) await writeFileAtomic(criuConfiguration(runtime.paths, container.id), closing);
     await rename(unpacked.images, images);
     container.restore = { ...restore, images };
   };
@@ -87,6 +98,9 @@ export async function createRestored(
     deadline.signal ?? new AbortController().signal,
   );
 }
+
+/** For runc, which has no flag for it. */
+const closing = utf8('tcp-close\n');
 
 /** As it was captured; archives of other programs may hold connections and locks. */
 function optionsOf({ manifest }: UnpackedArchive): CriuOptions {

@@ -1,10 +1,11 @@
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
+import { tcpClose } from '../../api/cri-options.ts';
 import { podMemberNames } from '../../checkpoint/layout.ts';
 import { CodedError, messageOf } from '../../errors/coded-error.ts';
 import type { ContainerConfig, RestorePodRequest } from '../../gen/cri/v1/api_pb.ts';
 import { privateDirectory } from '../../localfs/atomic-file.ts';
-import { criuOptions } from './checkpoint-pod.ts';
+import { criuOptions, isTrue } from './checkpoint-pod.ts';
 import { openScratch } from './checkpoint-scratch.ts';
 import { criuFacts } from './criu.ts';
 import { Deadline } from './deadline.ts';
@@ -39,7 +40,9 @@ export async function restorePod(
       `checkpoint_path ${JSON.stringify(checkpointPath)} is not absolute`,
     );
   }
-  criuOptions(request.options);
+  const { [tcpClose]: close = 'false', ...others } = request.options;
+  const closeConnections = isTrue(tcpClose, close);
+  criuOptions(others);
   const deadline = new Deadline(`restoring pod ${config.metadata?.name}`, restoreMs, signal);
   await criuFacts('criu', deadline.call());
   const archives = await archivesOf(checkpointPath);
@@ -58,7 +61,7 @@ export async function restorePod(
     try {
       const restored: RestoredPod['restored'] = [];
       for (const [one, archive] of unpacked) {
-        const { id } = await createRestored(runtime, sandbox, one, archive, deadline);
+        const { id } = await createRestored(runtime, sandbox, one, archive, deadline, closeConnections);
         restored.push({ name: one.metadata?.name ?? '', containerId: id });
       }
       return { sandboxId: sandbox.id, restored };

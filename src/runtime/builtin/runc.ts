@@ -3,6 +3,7 @@ import type { CriuOptions, RuntimeProgram } from './oci-runtime.ts';
 /** runc (1.2 or newer): its arguments and the way it words failures. */
 export const runc: RuntimeProgram = {
   name: 'runc',
+  tcpClose: [],
   criuFlags(options: CriuOptions): string[] {
     return [
       ...(options.tcpEstablished ? ['--tcp-established'] : []),

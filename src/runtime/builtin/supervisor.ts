@@ -9,8 +9,14 @@ import { makeDirectories } from '../../localfs/make-directories.ts';
 import { type Cgroups, enterCgroup } from './cgroups.ts';
 import { findProgram } from './find-program.ts';
 import type { OciRuntime, RuntimeName } from './oci-runtime.ts';
-import { containerDirectory, containerState, exitDirectory, type RuntimePaths } from './paths.ts';
-import { identify, readPidFile } from './process-identity.ts';
+import {
+  containerDirectory,
+  containerState,
+  criuConfiguration,
+  exitDirectory,
+  type RuntimePaths,
+} from './paths.ts';
+import { identify, identifyOrEnded, readPidFile } from './process-identity.ts';
 import type { ContainerRecord, ProcessIdentity } from './records.ts';
 import { runtimePrograms } from './runtime-programs.ts';
 
@@ -68,7 +74,10 @@ export async function supervise(
   for (const name of ['pid', 'conmon.pid']) await rm(join(state, name), { force: true });
   const [conmon, runtime] = [await findProgram(options.conmon), await findProgram(options.runtime.file)];
   const args = conmonArgs({ ...options, runtime: { ...options.runtime, file: runtime } }, container);
-  const child = await startConmon(conmon, args, containerDirectory(options.paths, container.id), state);
+  const child = await startConmon(conmon, args, containerDirectory(options.paths, container.id), state, {
+    ...environment(),
+    ...(await criuEnvironment(options.paths, container)),
+  });
   // It waits for a byte before it does anything, so it and all it starts are in the right cgroup.
   await enterCgroup(options.cgroups, supervisorCgroup(container.id), child.pid ?? 0);
   const startPipe = child.stdio[startFd] as Duplex;
@@ -77,7 +86,9 @@ export async function supervise(
   const limit = container.restore === undefined ? createMs : restoreMs;
   const pid = await reported(child, { limit, signal, container, state, runtime: options.runtime.name });
   const supervisorPid = await readPidFile(join(state, 'conmon.pid'));
-  return { process: await identify(pid), supervisor: await identify(supervisorPid ?? 0) };
+  // What is restored runs at once, and may have ended: that is no failure of the restore.
+  const who = container.restore === undefined ? identify : identifyOrEnded;
+  return { process: await who(pid), supervisor: await who(supervisorPid ?? 0) };
 }
 
 function conmonArgs(options: SupervisorOptions, container: ContainerRecord): string[] {
@@ -105,12 +116,28 @@ function environment(): Record<string, string> {
   return { PATH: path, _OCI_SYNCPIPE: String(reportFd), _OCI_STARTPIPE: String(startFd) };
 }
 
+/** Only a restore runs CRIU. */
+async function criuEnvironment(
+  paths: RuntimePaths,
+  { id, restore }: ContainerRecord,
+): Promise<Record<string, string>> {
+  const file = criuConfiguration(paths, id);
+  const found = restore === undefined ? undefined : await stat(file).catch(() => undefined);
+  return found === undefined ? {} : { CRIU_CONFIG_FILE: file };
+}
+
 /** Its own words go to a file, because whoever reads a pipe from it would have to live as long as it does. */
-async function startConmon(file: string, args: string[], cwd: string, state: string): Promise<ChildProcess> {
+async function startConmon(
+  file: string,
+  args: string[],
+  cwd: string,
+  state: string,
+  env: Record<string, string>,
+): Promise<ChildProcess> {
   const words = await open(join(state, 'conmon.log'), 'w', 0o600);
   try {
     const stdio: StdioOptions = ['ignore', 'ignore', words.fd, 'pipe', 'pipe'];
-    const child = spawn(file, args, { cwd, env: environment(), stdio, detached: true });
+    const child = spawn(file, args, { cwd, env, stdio, detached: true });
     if (child.pid !== undefined) return child;
     const [error] = (await once(child, 'error')) as [Error];
     throw new CodedError('internal', `starting ${file}: ${error.message}`, { cause: error });

@@ -1,0 +1,77 @@
+import { stat } from 'node:fs/promises';
+import { CodedError, messageOf } from '../errors/coded-error.ts';
+import type { NodePods } from './node-pods.ts';
+import { allContainers, type Pod, podName } from './pod.ts';
+
+/** What a restored pod is to have in place of what its checkpoint says. */
+export interface RestoreAs {
+  namespace?: string;
+  name?: string;
+  /** Name of a volume, or its path on the node of the checkpoint → path on this node. */
+  volumes?: Readonly<Record<string, string>>;
+  /** What becomes of connections that were open; kept where left out. */
+  tcp?: 'established' | 'close';
+}
+
+/**
+ * The pod with volumes of the node at other paths. A volume that was empty at the pod's start and has been filled
+ * since may be given a folder with what was in it.
+ * @throws CodedError `invalid-argument` naming what is no such volume
+ */
+export function withVolumes(pod: Pod, map: Readonly<Record<string, string>> = {}): Pod {
+  const used = new Set<string>();
+  const volumes = (pod.spec.volumes ?? []).map((volume) => {
+    const { name, hostPath, emptyDir } = volume;
+    const key = [name, hostPath?.path ?? ''].find((each) => Object.hasOwn(map, each));
+    const path = key === undefined ? undefined : map[key];
+    if (key === undefined || path === undefined) return volume;
+    used.add(key);
+    if (hostPath) return { ...volume, hostPath: { ...hostPath, path } };
+    if (emptyDir) return { name, hostPath: { path, type: 'Directory' as const } };
+    throw new CodedError('invalid-argument', `volume ${name} of pod ${podName(pod)} has no path of its own`);
+  });
+  const unknown = Object.keys(map).find((key) => !used.has(key));
+  if (unknown === undefined) return volumes.length > 0 ? { ...pod, spec: { ...pod.spec, volumes } } : pod;
+  const known = (pod.spec.volumes ?? []).map(({ name }) => name).join(', ') || 'none';
+  throw new CodedError(
+    'invalid-argument',
+    `pod ${podName(pod)} has no volume ${JSON.stringify(unknown)}; it has ${known}`,
+  );
+}
+
+/**
+ * Looks for everything that the pod needs of this node before anything is made, and names all that is missing.
+ * @throws CodedError `failed-precondition`; `not-found` where images alone are missing
+ */
+export async function podPreflight(
+  pods: NodePods,
+  pod: Pod,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const missing: string[] = [];
+  for (const { name, hostPath } of pod.spec.volumes ?? []) {
+    if (hostPath === undefined || hostPath.type?.endsWith('OrCreate')) continue;
+    const found = await stat(hostPath.path).catch(() => undefined);
+    if (!found) missing.push(`volume ${name}: there is no ${hostPath.path} here`);
+  }
+  const described = allContainers(pod).map(({ name }) => name);
+  for (const name of names) {
+    if (!described.includes(name)) missing.push(`container ${name}: the pod does not describe it`);
+  }
+  const lasting = missing.length > 0;
+  for (const container of allContainers(pod)) {
+    if (!names.includes(container.name) || container.image === '') continue;
+    await pods.ensureImage(container, signal).catch((error: unknown) => {
+      signal.throwIfAborted();
+      missing.push(`container ${container.name}: ${messageOf(error)}`);
+    });
+  }
+  if (missing.length === 0) return;
+  // An image may come; whoever waits for one tries again.
+  throw new CodedError(
+    lasting ? 'failed-precondition' : 'not-found',
+    `pod ${podName(pod)} cannot be restored here: ${missing.join('; ')}`,
+    { hint: 'give volumes another place with --volume-map, and load the images' },
+  );
+}
