@@ -65,6 +65,22 @@ for (const { name, command, skip } of ways) {
       }
     });
 
+    test('build and show --target read standard input as well', () => {
+      const folder = mkdtempSync(join(tmpdir(), 'stasis-cli-'));
+      try {
+        const path = join(fixtures, 'podman-5.8.6-crun-zstd.tar');
+        const quoted = command.map((word) => `'${word}'`).join(' ');
+        const lines = `cat '${path}' | ${quoted} build -o ${folder}/i.tar - made:1 && ${quoted} show ${folder}/i.tar
+          cat '${path}' | ${quoted} show -t -`;
+        const { status, stdout, stderr } = call(['bash', '-c', lines]);
+        assert.equal(status, 0, stderr);
+        assert.match(stdout, /Displaying container checkpoint data from .*i\.tar\n/);
+        assert.match(stdout, /Displaying container checkpoint data from -\n/);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+
     test('extract and insert: the lock, compression and atomic files work', () => {
       const folder = mkdtempSync(join(tmpdir(), 'stasis-cli-'));
       try {

@@ -25,7 +25,7 @@ export function validateSpec(spec: JsonObject): SpecProblem[] {
   const problems: SpecProblem[] = [];
   const annotations = spec.get('annotations');
   for (const [name, value] of annotations instanceof Map ? annotations : []) {
-    problems.push(...annotationProblems(name, value));
+    for (const problem of annotationProblems(name, value)) problems.push(problem);
   }
   const hooks = spec.get('hooks');
   for (const [kind, list] of hooks instanceof Map ? hooks : []) {

@@ -18,6 +18,7 @@ export async function buildFromArchive(
       checkpoint,
       image,
       target: { kind: flags.layout ? 'directory' : 'archive', path },
+      ...(console.limits ? { limits: console.limits } : {}),
       signal: console.signal,
       onProgress: (done, total) => progress.bytes(done, total),
     });

@@ -23,26 +23,29 @@ export interface DiffTextParts extends DiffParts {
 export function diffText(a: Report, b: Report, diff: FullDiff, parts: DiffTextParts): string {
   const unchanged = parts['show-unchanged'];
   const lines = ['', ...box(a), '', ...sideLines('A', a), ...sideLines('B', b), ''];
+  const put = (title: string, changes: readonly string[]): void => {
+    lines.push('', section(title));
+    for (const line of changes) lines.push(line);
+  };
   lines.push(section('Memory Changes'), `│ ${memoryText(diff.memory.after - diff.memory.before)}`);
-  if (diff.pages) lines.push(...pageLines(diff.pages, unchanged));
-  lines.push('');
-  lines.push(section('Process Tree'), ...changeLines(diff.processes, processText, unchanged));
+  for (const line of diff.pages ? pageLines(diff.pages, unchanged) : []) lines.push(line);
+  put('Process Tree', changeLines(diff.processes, processText, unchanged));
   if (parts['ps-tree-env']) {
     const changes = diff.environment.map((change) => `│ ${environmentText(change)}`);
-    lines.push('', section('Environment Changes'), ...(changes.length > 0 ? changes : ['│ = No change']));
+    put('Environment Changes', changes.length > 0 ? changes : ['│ = No change']);
   }
   if (parts.files) {
     const files = changeLines(allFiles(diff), fileText, unchanged);
-    lines.push('', section('File Descriptor Changes'), ...files);
+    put('File Descriptor Changes', files);
   }
   if (parts.sockets) {
-    lines.push('', section('Socket Changes'), ...changeLines(diff.sockets, socketText, unchanged));
+    put('Socket Changes', changeLines(diff.sockets, socketText, unchanged));
   }
   if (parts.mounts) {
-    lines.push('', section('Mount Changes'), ...changeLines(diff.mounts, mountText, unchanged));
+    put('Mount Changes', changeLines(diff.mounts, mountText, unchanged));
   }
   if (parts.rootfs) {
-    lines.push('', section('Root FS Changes'), ...changeLines(diff.rootfs, changedFileText, unchanged));
+    put('Root FS Changes', changeLines(diff.rootfs, changedFileText, unchanged));
   }
   lines.push('', 'Summary:', ...summaryLines(a, diff, parts).map((line) => `  ${line}`), '');
   return lines.join('\n');

@@ -139,7 +139,9 @@ function memberNodes(value: Json): TreeNode[] {
 function processNode(root: ProcessNode, report: Report, options: ShownParts): TreeNode {
   const files = new Map(report.sections?.files?.map((one) => [one.pid, one]));
   const order = [root];
-  for (let at = 0; at < order.length; at++) order.push(...(order[at]?.children ?? []));
+  for (let at = 0; at < order.length; at++) {
+    for (const child of order[at]?.children ?? []) order.push(child);
+  }
   const nodes = new Map<ProcessNode, TreeNode>();
   for (const process of order.toReversed()) {
     const below = process.children.flatMap((child) => nodes.get(child) ?? []);

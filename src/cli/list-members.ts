@@ -11,7 +11,7 @@ import { UsageError } from './command.ts';
 import type { Console } from './console.ts';
 import { openCheckpoint } from './open.ts';
 import { printable, printableLines, quote } from './output/escape.ts';
-import { padLeft } from './output/width.ts';
+import { largest, padLeft } from './output/width.ts';
 
 /** An archive that is a member itself. */
 interface Inside {
@@ -91,7 +91,10 @@ function printList(
     console.out.write(`${printGoJson(nodes, '  ')}\n`);
     return;
   }
-  const width = Math.max(1, ...raw.map(({ size }) => String(size).length));
+  const width = largest(
+    raw.map(({ size }) => String(size).length),
+    1,
+  );
   for (const { name, type, size, mode, linkName } of raw) {
     const link = linkName ? ` -> ${printable(linkName)}` : '';
     const kind = (letters[type] ?? '?') + permissions(mode);

@@ -23,6 +23,21 @@ async function scratch(t: TestContext): Promise<string> {
   return folder;
 }
 
+test('memparse --format json: sizes and matches as numbers; a dump is refused', async () => {
+  const [one] = JSON.parse((await stasis('memparse', '--format', 'json', crio)).out);
+  assert.equal(one.path, crio);
+  assert.ok(one.processes[0].memory_size % 4096 === 0 && one.processes[0].process_name === 'sh');
+  const found = JSON.parse(
+    (await stasis('memparse', '--format', 'json', '-p', '1', '-s', 'HOSTNAME', podman)).out,
+  );
+  assert.deepEqual(found, {
+    ...{ pid: 1, pattern: 'HOSTNAME' },
+    matches: [{ address: '0x7ffeb54e7fda', match: 'HOSTNAME', instance: 1 }],
+  });
+  const refused = await stasis('memparse', '--format', 'json', '-p', '1', crio);
+  assert.match(refused.err, /^Error: --format json is for sizes and searches/);
+});
+
 test('search: each hit with process, address, rights, map and context; in a compressed archive as well', async () => {
   const { status, out } = await stasis('search', '-c', '4', podman, 'HOSTNAME');
   assert.equal(status, 0);

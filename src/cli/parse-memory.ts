@@ -1,3 +1,4 @@
+import { type Printable, printGoJson } from '../bytes/go-json.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { memberFolders } from '../checkpoint/layout.ts';
 import type { ImageSet } from '../criu/image-set.ts';
@@ -8,7 +9,7 @@ import { announce } from '../inspect/announce.ts';
 import { imagesOf } from '../inspect/images.ts';
 import { type ProcessNode, processTree, walk } from '../inspect/process-tree.ts';
 import { AtomicFile } from '../localfs/atomic-file.ts';
-import { CommandError } from './command.ts';
+import { CommandError, UsageError } from './command.ts';
 import type { Console } from './console.ts';
 import { hexdump } from './hexdump.ts';
 import { type Match, searchMemory } from './memory-matches.ts';
@@ -20,6 +21,7 @@ import { oneContainer, withContainersOfPods } from './pod-archives.ts';
 
 export interface MemoryFlags {
   context: number;
+  format: 'table' | 'json';
   output: string;
   pid: number;
   search: string;
@@ -33,6 +35,9 @@ export async function parseMemory(
   console: Console,
 ): Promise<void> {
   const searching = flags.search !== '' || flags['search-regex'] !== '';
+  if (flags.format === 'json' && flags.pid !== 0 && !searching) {
+    throw new UsageError('--format json is for sizes and searches; memory itself is printed as a dump');
+  }
   if (flags.pid !== 0 || searching) {
     const [given = ''] = paths;
     const path = await oneContainer(given, console);
@@ -41,12 +46,17 @@ export async function parseMemory(
     );
     return;
   }
+  const nodes: Printable[] = [];
   for (const path of await withContainersOfPods(paths, console)) {
     await withImages(path, console, async (images) => {
+      const sizes = await processSizes(images);
+      nodes.push({ path, processes: sizes.map((size) => ({ ...size })) });
+      if (flags.format === 'json') return;
       console.out.write(`\nDisplaying processes memory sizes from ${printable(path)}\n\n`);
-      console.out.write(await sizeTable(images));
+      console.out.write(sizeTable(sizes));
     });
   }
+  if (flags.format === 'json') console.out.write(`${printGoJson(nodes, '  ')}\n`);
 }
 
 async function withImages(
@@ -69,8 +79,15 @@ async function withImages(
 /** Bit of a map's flags that says that it is shared. */
 const mapShared = 1;
 
-async function sizeTable(images: ImageSet): Promise<string> {
-  const rows: string[][] = [];
+interface ProcessSize {
+  pid: number;
+  process_name: string;
+  memory_size: number;
+  shared_memory_size: number;
+}
+
+async function processSizes(images: ImageSet): Promise<ProcessSize[]> {
+  const sizes: ProcessSize[] = [];
   for (const process of inDepth(await processTree(images))) {
     const memory = await Memory.open(images, `pagemap-${process.pid}.img`);
     let bytes = 0n;
@@ -79,8 +96,18 @@ async function sizeTable(images: ImageSet): Promise<string> {
     const mm = await images.message(`mm-${process.pid}.img`, MmEntry);
     let shared = 0n;
     for (const { start, end, flags } of mm?.vmas ?? []) if (flags & mapShared) shared += end - start;
-    rows.push([String(process.pid), process.comm, byteText(bytes), byteText(shared)]);
+    sizes.push({
+      ...{ pid: process.pid, process_name: process.comm },
+      ...{ memory_size: Number(bytes), shared_memory_size: Number(shared) },
+    });
   }
+  return sizes;
+}
+
+function sizeTable(sizes: readonly ProcessSize[]): string {
+  const rows = sizes.map(({ pid, process_name, memory_size, shared_memory_size }) => {
+    return [String(pid), process_name, byteText(memory_size), byteText(shared_memory_size)];
+  });
   return tabTable(['PID', 'Process name', 'Memory size', 'Shared memory size'], rows);
 }
 
@@ -89,7 +116,7 @@ function* inDepth(roots: readonly ProcessNode[]): Generator<ProcessNode> {
   const waiting = roots.toReversed();
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     yield next;
-    waiting.push(...next.children.toReversed());
+    for (const child of next.children.toReversed()) waiting.push(child);
   }
 }
 
@@ -159,6 +186,13 @@ async function search(memory: Memory, flags: MemoryFlags, console: Console): Pro
   const matches: Match[] = [];
   const options = { regex: flags.search === '', context: flags.context, signal: console.signal };
   for await (const match of searchMemory(memory, pattern, options)) matches.push(match);
+  if (flags.format === 'json') {
+    const found = matches.map(({ address, text }, at) => {
+      return { address: `0x${address.toString(16)}`, match: text, instance: at + 1 };
+    });
+    console.out.write(`${printGoJson({ pid: flags.pid, pattern, matches: found }, '  ')}\n`);
+    return;
+  }
   if (matches.length === 0) {
     console.out.write(`No matches for pattern "${printable(pattern)}" in the memory of PID ${flags.pid}\n`);
     return;

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import type { Checkpoint, MemberList } from '../checkpoint/checkpoint.ts';
 import { archiveKind } from '../checkpoint/layout.ts';
 import { messageOf } from '../errors/coded-error.ts';
 import { type CheckpointedPod, checkpointedPodsFile } from '../kubeletstate/checkpointed-pods.ts';
@@ -26,28 +27,30 @@ interface Listing {
 /** Prints the pods that are listed in a kubelet checkpoints directory or in an extracted archive. */
 export async function showTarget<F extends TargetFlags>({ flags, console }: Invocation<F>): Promise<number> {
   const { target } = flags as FlagValues<TargetFlags>;
-  const found = await stat(target).catch((error: unknown) => {
-    throw targetMissing(target, error);
-  });
-  if (found.isFile()) {
-    const other = await showOther(target, flags as FlagValues<TargetFlags>, console);
-    if (other !== undefined) {
-      console.out.write(other);
-      return 0;
-    }
-  }
-  const { path, pods } = found.isFile() ? await listArchive(target, console) : await listDirectory(target);
-  console.out.write(`\nDisplaying data from ${printable(path)}\n\n`);
-  console.out.write(podTable(pods, flags as FlagValues<TargetFlags>));
+  const shown = flags as FlagValues<TargetFlags>;
+  if (await isArchive(target)) console.out.write(await archiveText(target, shown, console));
+  else console.out.write(listingText(await listDirectory(target), shown));
   return 0;
 }
 
-/** The table of a container's or a pod's archive; undefined for any other, which then has to be an extracted one. */
-async function showOther(
+async function isArchive(target: string): Promise<boolean> {
+  if (target === '-') return true;
+  const found = await stat(target).catch((error: unknown) => {
+    throw targetMissing(target, error);
+  });
+  return found.isFile();
+}
+
+function listingText({ path, pods }: Listing, flags: FlagValues<TargetFlags>): string {
+  return `\nDisplaying data from ${printable(path)}\n\n${podTable(pods, flags)}`;
+}
+
+/** What an archive holds, opened once: standard input comes only once. */
+async function archiveText(
   target: string,
   flags: FlagValues<TargetFlags>,
   console: Console,
-): Promise<string | undefined> {
+): Promise<string> {
   const archive = await openExtracted(target, { limits: console.limits }).catch((error: unknown) => {
     throw unpackFailed(target, error);
   });
@@ -55,18 +58,29 @@ async function showOther(
     const members = await archive.members().catch((error: unknown) => {
       throw unpackFailed(target, error);
     });
-    if (members.get(checkpointedPodsFile)) return undefined;
-    const kind = archiveKind((name) => members.get(name) !== undefined);
-    if (!kind) return undefined;
-    const { containerTable, podArchiveTable } = await import('./show-one.ts');
-    const table =
-      kind === 'pod'
-        ? await podArchiveTable(archive, flags['show-pod-uid'], flags['print-stats'])
-        : await containerTable(archive, flags['print-stats']);
-    return `\nDisplaying ${kind} checkpoint data from ${printable(target)}\n\n${table}`;
+    const other = await otherText(target, archive, members, flags);
+    return other ?? listingText(await listArchive(target, archive, members), flags);
   } finally {
     await archive.close();
   }
+}
+
+/** The table of a container's or a pod's archive; undefined for any other, which then has to be an extracted one. */
+async function otherText(
+  target: string,
+  archive: Checkpoint,
+  members: MemberList,
+  flags: FlagValues<TargetFlags>,
+): Promise<string | undefined> {
+  if (members.get(checkpointedPodsFile)) return undefined;
+  const kind = archiveKind((name) => members.get(name) !== undefined);
+  if (!kind) return undefined;
+  const { containerTable, podArchiveTable } = await import('./show-one.ts');
+  const table =
+    kind === 'pod'
+      ? await podArchiveTable(archive, flags['show-pod-uid'], flags['print-stats'])
+      : await containerTable(archive, flags['print-stats']);
+  return `\nDisplaying ${kind} checkpoint data from ${printable(target)}\n\n${table}`;
 }
 
 async function listDirectory(target: string): Promise<Listing> {
@@ -82,27 +96,17 @@ async function listDirectory(target: string): Promise<Listing> {
   }
 }
 
-async function listArchive(target: string, console: Console): Promise<Listing> {
+async function listArchive(target: string, archive: Checkpoint, members: MemberList): Promise<Listing> {
   const { readExtractedList } = await import('../localfs/insert-checkpoints.ts');
   const { isSandboxId, podArchiveName } = await import('../kubeletstate/checkpointed-pods.ts');
   const path = `${target}/checkpointed.pods`;
-  const archive = await openExtracted(target, { limits: console.limits }).catch((error: unknown) => {
-    throw unpackFailed(target, error);
+  const list = await readExtractedList(archive).catch((error: unknown) => {
+    throw readFailed(path, messageOf(error));
   });
-  try {
-    const members = await archive.members().catch((error: unknown) => {
-      throw unpackFailed(target, error);
-    });
-    const list = await readExtractedList(archive).catch((error: unknown) => {
-      throw readFailed(path, messageOf(error));
-    });
-    if (!list) throw listMissing(path);
-    const holds = ({ sandboxId }: CheckpointedPod): boolean =>
-      isSandboxId(sandboxId) && members.get(podArchiveName(sandboxId)) !== undefined;
-    return { path, pods: list.pods.map((pod) => ({ pod, archive: undefined, found: holds(pod) })) };
-  } finally {
-    await archive.close();
-  }
+  if (!list) throw listMissing(path);
+  const holds = ({ sandboxId }: CheckpointedPod): boolean =>
+    isSandboxId(sandboxId) && members.get(podArchiveName(sandboxId)) !== undefined;
+  return { path, pods: list.pods.map((pod) => ({ pod, archive: undefined, found: holds(pod) })) };
 }
 
 function podTable(pods: readonly ListedPod[], flags: FlagValues<TargetFlags>): string {

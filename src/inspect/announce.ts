@@ -67,7 +67,8 @@ function textRanges(
       if (image?.kind.message !== MmEntry) continue;
       const mm = image.entries[0]?.message as MmEntry | undefined;
       const pageSize = pageSizeOf(pagemap, member.size) ?? addressUnit;
-      if (mm) ranges.push(...fileRanges(pagemap, pageSize, mm.mm_arg_start, mm.mm_env_end));
+      if (!mm) continue;
+      for (const range of fileRanges(pagemap, pageSize, mm.mm_arg_start, mm.mm_env_end)) ranges.push(range);
     } catch {
       // The same bytes are decoded again where the answer is wanted, and fail there with their name.
     }

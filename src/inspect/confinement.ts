@@ -48,7 +48,7 @@ export async function cgroups(images: ImageSet): Promise<Cgroups> {
       const { dir, path } = next;
       const properties = Object.fromEntries(dir.properties.map(({ name, value }) => [name, value.trim()]));
       folders.push({ controllers: cnames, path, properties });
-      waiting.push(...dir.children.map((child) => ({ dir: child, path: `${path}/${child.dir_name}` })));
+      for (const child of dir.children) waiting.push({ dir: child, path: `${path}/${child.dir_name}` });
     }
   }
   return { sets, folders };

@@ -82,7 +82,9 @@ export async function coreDump(
   const sources = new Sources(images, new MappedFiles(table, mm, openMapped));
   try {
     const segments: Segment[] = [];
-    for (const range of map.ranges) segments.push(...(await segmentsOf(range, sources, pid)));
+    for (const range of map.ranges) {
+      for (const segment of await segmentsOf(range, sources, pid)) segments.push(segment);
+    }
     return layOut(machine, notes, segments, pageSize, () => sources.close());
   } catch (error) {
     await sources.close();
@@ -185,7 +187,7 @@ function joined(segments: readonly Segment[]): Segment[] {
     const last = out.at(-1);
     if (last && last.known === segment.known && last.end === segment.start) {
       last.end = segment.end;
-      last.pieces.push(...segment.pieces);
+      for (const piece of segment.pieces) last.pieces.push(piece);
     } else out.push(segment);
   }
   return out;

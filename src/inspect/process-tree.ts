@@ -62,7 +62,7 @@ export async function processTree(
       if (placed.has(entry.pid)) continue;
       placed.add(entry.pid);
       order.push(entry);
-      waiting.push(...(children.get(entry.pid) ?? []));
+      for (const child of children.get(entry.pid) ?? []) waiting.push(child);
     }
     const nodes = new Map<number, ProcessNode>();
     for (const entry of order.toReversed()) {
@@ -139,6 +139,6 @@ export function* walk(nodes: readonly ProcessNode[]): Generator<ProcessNode> {
   const waiting = nodes.toReversed();
   for (let node = waiting.pop(); node; node = waiting.pop()) {
     yield node;
-    waiting.push(...node.children.toReversed());
+    for (const child of node.children.toReversed()) waiting.push(child);
   }
 }

@@ -132,7 +132,7 @@ async function ghostFile(images: ImageSet, name: string): Promise<GhostFile | un
         bytes: bytesOf(extra),
       }))
     : [{ offset: 0, bytes: bytesOf(entries[0]?.extra) }];
-  const end = Math.max(0, ...parts.map(({ offset, bytes }) => offset + bytes.length));
+  const end = parts.reduce((most, { offset, bytes }) => Math.max(most, offset + bytes.length), 0);
   const { uid, gid, mode, symlnk_target } = head;
   return {
     ...{ image: name, uid, gid, mode, parts },

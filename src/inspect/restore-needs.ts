@@ -68,7 +68,9 @@ export async function restoreNeeds(
     ['files', () => fileNeeds(images)],
   ];
   const needs: Need[] = [];
-  for (const [about, work] of parts) needs.push(...((await problems.attempt(about, work)) ?? []));
+  for (const [about, work] of parts) {
+    for (const need of (await problems.attempt(about, work)) ?? []) needs.push(need);
+  }
   return needs;
 }
 

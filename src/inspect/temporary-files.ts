@@ -27,7 +27,7 @@ const namePattern = /^tmpfs-(dev-)?(\d{1,10})\.tar\.gz\.img$/;
 export async function temporaryMembers(images: ImageSet): Promise<TemporaryMember[]> {
   const mounts: MntEntry[] = [];
   for (const { name } of await numbered(images, 'mountpoints-')) {
-    mounts.push(...(await images.messages(name, MntEntry)));
+    for (const mount of await images.messages(name, MntEntry)) mounts.push(mount);
   }
   const names = (await images.files.names()).filter((name) => namePattern.test(name)).sort();
   return names.map((name) => {

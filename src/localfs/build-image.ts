@@ -19,12 +19,12 @@ import { blobName } from '../oci/layout-names.ts';
 import { fullReference } from '../oci/reference.ts';
 import { AtomicFile, privateDirectory, writeFileAtomic } from './atomic-file.ts';
 import { codec } from './codec.ts';
-import { openFileSource } from './file-source.ts';
 import { makeDirectories } from './make-directories.ts';
+import { openInput } from './open-checkpoint.ts';
 import { sha256, sha256Of } from './sha256.ts';
 
 export interface BuildOptions {
-  /** A checkpoint archive; it becomes the layer byte by byte, compressed or not. */
+  /** A checkpoint archive, `-` for standard input; it becomes the layer byte by byte, compressed or not. */
   checkpoint: string;
   /** The name of the image; completed as Podman does. */
   image: string;
@@ -54,7 +54,7 @@ export interface BuiltImage {
 export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
   const { checkpoint: path, limits = defaultLimits, signal, target } = options;
   const reference = fullReference(options.image);
-  const source = await openFileSource(path);
+  const source = await openInput(path, { limits, signal });
   try {
     const checkpoint = await openArchive(unclosed(source), { origin: path, codec, limits, signal });
     const facts = await describe(checkpoint, signal);

@@ -24,9 +24,7 @@ export interface OpenOptions extends FileSourceOptions {
  */
 export async function openCheckpoint(path: string, options: OpenOptions = {}): Promise<Checkpoint> {
   const { limits = defaultLimits, signal } = options;
-  if (path === '-') {
-    return fromSource(await standardInput(limits, signal), 'standard input', options);
-  }
+  if (path === '-') return fromSource(await openInput(path, options), 'standard input', options);
   const inner = innerPath(path);
   if (inner) {
     let opened = await openCheckpoint(inner.file, options);
@@ -94,6 +92,12 @@ function closing(source: ByteSource, close: () => Promise<void>): ByteSource {
       await close();
     },
   };
+}
+
+/** The bytes at `path`, or of standard input for `-`. @throws as {@link openCheckpoint} does */
+export function openInput(path: string, options: OpenOptions = {}): Promise<ByteSource> {
+  const { limits = defaultLimits, signal } = options;
+  return path === '-' ? standardInput(limits, signal) : openFileSource(path, options);
 }
 
 /** Standard input at random: the file itself where it is one, else what comes through the pipe. */

@@ -147,6 +147,19 @@ spoilt('metadata of other types', (members) => {
   put(members, 'network.status', '[[[[1]]]]');
   put(members, 'status.dump', 'null');
 });
+spoilt('50,000 annotations, mounts and devices', (members) => {
+  const many = Array.from({ length: 50_000 }, (_, at) => at);
+  put(
+    members,
+    'spec.dump',
+    JSON.stringify({
+      annotations: Object.fromEntries(many.map((at) => [`a${at}`, 'x'])),
+      mounts: many.map((at) => ({ destination: `/${at}` })),
+      linux: { devices: many.map((at) => ({ path: `/dev/x${at}` })) },
+    }),
+  );
+  put(members, 'deleted.files', JSON.stringify(many.map(String)));
+});
 spoilt('no metadata at all', (members) => {
   for (const name of members.keys()) if (!name.startsWith('checkpoint/')) members.delete(name);
 });
@@ -170,8 +183,57 @@ withImages('processes without parents, twice, and numbered 0', {
 withImages('a chain of 20,000 processes', {
   'pstree.img': pstree(...Array.from({ length: 20_000 }, (_, at) => ({ pid: at + 1, ppid: at }))),
 });
-withImages('a process with 200,000 threads', {
-  'pstree.img': pstree({ pid: 1, threads: Array.from({ length: 200_000 }, (_, at) => at + 1) }),
+withImages('a process with 130,000 children', {
+  'pstree.img': {
+    magic: 'PSTREE',
+    entries: Array.from({ length: 130_000 }, (_, at) => {
+      return { pid: at + 1, ppid: at === 0 ? 0 : 1, pgid: 1, sid: 1, threads: [at + 1] };
+    }),
+  },
+});
+withImages('80,000 mounts, and as many folders of a cgroup', {
+  'mountpoints-13.img': {
+    magic: 'MNTS',
+    entries: Array.from({ length: 80_000 }, (_, at) => {
+      return {
+        ...{
+          fstype: 7,
+          mnt_id: at,
+          root_dev: at,
+          parent_mnt_id: at,
+          flags: 0,
+          root: '/',
+          mountpoint: `/${at}`,
+        },
+        ...{ source: 's', options: '', ext_key: `k${at}` },
+      };
+    }),
+  },
+
+  'cgroup.img': {
+    magic: 'CGROUP',
+    entries: [
+      {
+        sets: [{ id: 1, ctls: [{ name: 'unified', path: '/' }] }],
+        controllers: [
+          {
+            cnames: ['unified'],
+            dirs: [
+              {
+                ...{
+                  dir_name: '/',
+                  children: Array.from({ length: 80_000 }, (_, at) => ({ dir_name: `${at}` })),
+                },
+              },
+            ],
+          },
+        ],
+      },
+    ],
+  },
+});
+withImages('a process with 130,000 threads', {
+  'pstree.img': pstree({ pid: 1, threads: Array.from({ length: 130_000 }, (_, at) => at + 1) }),
 });
 
 // Framing.
@@ -278,6 +340,15 @@ withImages('maps over the whole of memory', {
     vmas: [vma, vma, { ...vma, start: '0xffffffffffffffff', end: 0 }],
     mm_saved_auxv: [6, '0xffffffffffffffff', 6],
   }),
+});
+withImages('130,000 stretches of pages in one map', {
+  'pagemap-1.img': {
+    magic: 'PAGEMAP',
+    entries: Array.from({ length: 130_000 }, (_, at) => {
+      return at === 0 ? { pages_id: 1 } : { vaddr: at * 8192, compat_nr_pages: 0, nr_pages: 1, flags: 2 };
+    }),
+  },
+  'mm-1.img': memoryMap({ vmas: [{ ...vma, end: 2 ** 40, pgoff: 0 }] }),
 });
 withImages('100,000 maps', {
   'mm-1.img': memoryMap({

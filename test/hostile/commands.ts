@@ -47,7 +47,7 @@ export const program: readonly string[] = existsSync(executable)
   : [process.execPath, join(project, 'bin/stasis.cjs')];
 
 /** Most memory that a command may take, in KiB: the runtime itself, what is kept of compressed archives, and room. */
-export const mostMemory = 900 << 10;
+export const mostMemory = 1 << 20;
 /** Bytes beyond which a program that runs away is ended by the kernel. */
 const dataLimit = 2 ** 32;
 const patience = 60_000;

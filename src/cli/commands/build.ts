@@ -5,7 +5,7 @@ export const build = defineCommand({
   operands: 'CHECKPOINT IMAGE',
   short: 'Create an OCI image from a checkpoint archive',
   long: `Create an OCI image from a checkpoint archive, without any other program. The archive becomes the image's one
-layer as it is; annotations on manifest and index tell CRI-O, containerd and Podman what it holds.`,
+layer as it is ("-" is standard input); annotations on manifest and index tell CRI-O, containerd and Podman what it holds.`,
   examples: [
     'build checkpoint.tar registry.example.com/team/checkpoint:1',
     'build -o checkpoint.oci.tar checkpoint.tar my-checkpoint',
@@ -23,6 +23,7 @@ layer as it is; annotations on manifest and index tell CRI-O, containerd and Pod
   args: { min: 2, max: 2 },
   complete: 'files',
   compatible: true,
+  readsArchives: true,
   async run({ flags, args: [checkpoint = '', image = ''], console }) {
     const { buildFromArchive } = await import('../build-from-archive.ts');
     await buildFromArchive(checkpoint, image, flags, console);

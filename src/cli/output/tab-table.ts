@@ -1,5 +1,5 @@
 import { printable } from './escape.ts';
-import { displayWidth, padRight } from './width.ts';
+import { displayWidth, largest, padRight } from './width.ts';
 
 /** Narrowest column and the gap after the longest cell, in columns of the terminal. */
 const narrowest = 6;
@@ -14,7 +14,10 @@ export function tabTable(headers: readonly string[], rows: readonly (readonly st
   const dashes = headers.map((header) => '-'.repeat(header.length));
   const lines = [heads, dashes, ...rows.map((row) => row.map(printable))];
   const widths = headers.map((_, column) =>
-    Math.max(narrowest, ...lines.map((cells) => displayWidth(cells[column] ?? '') + gap)),
+    largest(
+      lines.map((cells) => displayWidth(cells[column] ?? '') + gap),
+      narrowest,
+    ),
   );
   const text = lines.map((cells) => {
     const last = cells.length - 1;

@@ -22,3 +22,10 @@ export function padRight(text: string, width: number): string {
 export function padLeft(text: string, width: number): string {
   return ' '.repeat(Math.max(0, width - displayWidth(text))) + text;
 }
+
+/** The largest of `atLeast` and the numbers; there may be more of them than a call takes arguments. */
+export function largest(numbers: Iterable<number>, atLeast = 0): number {
+  let found = atLeast;
+  for (const number of numbers) if (number > found) found = number;
+  return found;
+}
