@@ -1,12 +1,11 @@
-import { chmod, lstat, rm } from 'node:fs/promises';
-import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import { lstat, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { createClient, createRouterTransport } from '@connectrpc/connect';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 import { ImageService } from '../gen/cri/v1/api_pb.ts';
-import { privateDirectory, privateFile } from '../localfs/atomic-file.ts';
+import { serveUnixSocket } from '../grpc/socket-server.ts';
+import { privateDirectory } from '../localfs/atomic-file.ts';
 import { makeDirectories } from '../localfs/make-directories.ts';
 import type { Log } from '../pods/node-pods.ts';
 import { createBuiltinRuntime, type OpenRuntime } from '../runtime/builtin/builtin-runtime.ts';
@@ -40,12 +39,15 @@ export async function serveCri(settings: CriSettings, version: string, log: Log)
   try {
     await takeImages(runtime, settings.images);
     await clearSocket(settings.socket);
-    const sessions = new Set<ServerHttp2Session>();
-    const server = await listenOn(settings.socket, runtime, sessions);
+    const server = await serveUnixSocket(settings.socket, (router) => runtime.routes(router), {
+      private: true,
+      largestRequest,
+      closeTime,
+    });
     log('info', 'the container runtime is served', { socket: settings.socket });
     return {
       async close() {
-        await endServer(server, sessions);
+        await server.close();
         await runtime.close();
         log('info', 'the container runtime has stopped, its containers go on');
       },
@@ -95,45 +97,4 @@ function answers(path: string): Promise<boolean> {
     });
     socket.once('error', () => done(false));
   });
-}
-
-async function listenOn(
-  path: string,
-  runtime: OpenRuntime,
-  sessions: Set<ServerHttp2Session>,
-): Promise<Http2Server> {
-  const server = createServer(
-    connectNodeAdapter({
-      routes: (router) => runtime.routes(router),
-      ...{ connect: false, grpcWeb: false, readMaxBytes: largestRequest },
-    }),
-  );
-  server.on('session', (session) => {
-    sessions.add(session);
-    session.once('close', () => sessions.delete(session));
-  });
-  // The socket comes into being with these permissions: at no moment can others open it.
-  const before = process.umask(0o177);
-  try {
-    await new Promise<void>((done, fail) => {
-      server.once('error', fail);
-      server.listen(path, () => done());
-    });
-  } catch (error) {
-    throw new CodedError('unavailable', `listening on ${path}: ${messageOf(error)}`, { cause: error });
-  } finally {
-    process.umask(before);
-  }
-  await chmod(path, privateFile);
-  return server;
-}
-
-async function endServer(server: Http2Server, sessions: ReadonlySet<ServerHttp2Session>): Promise<void> {
-  const closed = new Promise((done) => server.close(done));
-  for (const session of sessions) session.close();
-  const timer = setTimeout(() => {
-    for (const session of sessions) session.destroy();
-  }, closeTime);
-  await closed;
-  clearTimeout(timer);
 }
