@@ -5,7 +5,8 @@ export const runtime = defineCommand({
   short: 'Say which container runtime this node has and whether it can checkpoint',
   long: `Finds the socket of the node's container runtime: as named by --container-runtime-endpoint, by kubeadm, by the
 kubelet's configuration or by /etc/crictl.yaml, else the first of containerd's, CRI-O's and cri-dockerd's that exists.
-Asks who is there and whether it can checkpoint, without touching any container. Ends with status 1 where it cannot.`,
+Asks who is there and whether it can checkpoint, without touching any container. Ends with status 1 where it cannot.
+What dockershim and cri-dockerd have left of pod sandboxes is listed: which pods, which ports of the node.`,
   examples: ['runtime', 'runtime --container-runtime-endpoint unix:///run/crio/crio.sock -o json'],
   flags: {
     'container-runtime-endpoint': {
