@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { buildImage } from '../../src/localfs/build-image.ts';
 import { convertArchive } from '../../src/localfs/convert-archive.ts';
 import { folderFor, needsRuntime, project } from '../runtime.ts';
 import { must } from './program.ts';
@@ -61,6 +62,31 @@ test(
     const lost = notes.find(({ kind, about }) => kind === 'lost' && about === 'runtime');
     assert.match(lost?.detail ?? '', /runc cannot restore it: crun hid .*\/sys\/firmware/);
     await assert.rejects(containerd.restore(output, '', 'runc'));
+  },
+);
+
+test(
+  'buildImage + of a converted archive is what Podman and containerd restore by its name',
+  needsRuntime,
+  async (t) => {
+    const { stations } = await openStations(t);
+    const folder = folderFor(t, 'converted');
+    const [podman, containerd] = stations;
+    assert.ok(podman && containerd);
+    const findImageId = (name: string) => must('podman', ['image', 'inspect', '--format={{.Id}}', name]);
+    for (const [from, to] of [
+      [podman, containerd],
+      [containerd, podman],
+    ] as const) {
+      const { archive, count } = await from.capture('crun');
+      const name = `imaged-${process.pid}`;
+      const output = join(folder, `${to.name}.tar`);
+      await convertArchive(archive, output, { target: to.name, name, findImageId });
+      const image = `localhost/for-${to.name}:1`;
+      const path = join(folder, `${to.name}.oci.tar`);
+      await buildImage({ checkpoint: output, image, target: { kind: 'archive', path } });
+      assert.ok((await to.restoreImage(path, image, name, 'crun', output)) >= count, to.name);
+    }
   },
 );
 

@@ -29,6 +29,8 @@ export interface Station {
   capture(program: Program): Promise<Captured>;
   /** Continues from the archive. @returns a number that it says after the restore, which it has gone on from */
   restore(archive: string, name: string, program: Program): Promise<number>;
+  /** The same from an OCI image of an archive. @param archive what the image was made of */
+  restoreImage(oci: string, image: string, name: string, program: Program, archive: string): Promise<number>;
 }
 
 /**
@@ -55,8 +57,10 @@ export async function openStations(
   const podman = await podmanStation(t, folder, image, file, program === 'counter' ? '/count' : '/tmp/count');
   const stations = [
     podman,
-    criStation('containerd', containerd.runtime, folder, image),
-    criStation('stasis', own, folder, image),
+    criStation('containerd', containerd.runtime, folder, image, (oci) => containerd.load(oci)),
+    criStation('stasis', own, folder, image, async () => {
+      throw new Error('the built-in runtime restores archives');
+    }),
   ];
   return { image, stations };
 }
@@ -106,18 +110,24 @@ async function podmanStation(
       await must('podman', [...flags, 'rm', name]);
       return { archive, count: count || 0 };
     },
-    async restore(archive, name, program) {
-      const flags = [...fresh, '--runtime', program];
-      try {
-        await must('podman', [...flags, 'container', 'restore', `--import=${archive}`]);
-        const before = await countOf(flags, name);
-        await until('the counter to go on', async () => (await countOf(flags, name)) > before);
-        return before;
-      } finally {
-        await must('podman', [...flags, 'rm', '--force', '--time=0', '--ignore', name]);
-      }
+    restore: (archive, name, program) => restored(`--import=${archive}`, name, program),
+    async restoreImage(oci, from, name, program) {
+      await must('podman', [...fresh, 'load', '--quiet', '--input', oci]);
+      return restored(from, name, program);
     },
   };
+
+  async function restored(from: string, name: string, program: Program): Promise<number> {
+    const flags = [...fresh, '--runtime', program];
+    try {
+      await must('podman', [...flags, 'container', 'restore', from]);
+      const before = await countOf(flags, name);
+      await until('the counter to go on', async () => (await countOf(flags, name)) > before);
+      return before;
+    } finally {
+      await must('podman', [...flags, 'rm', '--force', '--time=0', '--ignore', name]);
+    }
+  }
 }
 
 function criStation(
@@ -125,6 +135,7 @@ function criStation(
   runtime: Client<typeof RuntimeService>,
   folder: string,
   image: string,
+  load: (oci: string) => Promise<void>,
 ): Station {
   const place = join(folder, name);
   mkdirSync(place);
@@ -150,18 +161,24 @@ function criStation(
       await remove(sandbox);
       return { archive, count };
     },
-    async restore(archive, _name, program) {
-      const { sandbox, log } = await start(program, archive, await specOf(archive));
-      try {
-        // The log of before may have been carried along: what is new counts.
-        const before = numbers(log).length;
-        await until('the counter to go on', () => numbers(log).length > before + 2);
-        return numbers(log).at(-1) ?? 0;
-      } finally {
-        await remove(sandbox);
-      }
+    restore: (archive, _name, program) => restored(archive, program, archive),
+    async restoreImage(oci, from, _name, program, archive) {
+      await load(oci);
+      return restored(from, program, archive);
     },
   };
+
+  async function restored(from: string, program: Program, archive: string): Promise<number> {
+    const { sandbox, log } = await start(program, from, await specOf(archive));
+    try {
+      // The log of before may have been carried along: what is new counts.
+      const before = numbers(log).length;
+      await until('the counter to go on', () => numbers(log).length > before + 2);
+      return numbers(log).at(-1) ?? 0;
+    } finally {
+      await remove(sandbox);
+    }
+  }
 }
 
 interface ArchivedSpec {
