@@ -299,7 +299,7 @@ for (const handler of ['crun', 'runc'] as const) {
         assert.ok(only?.repoTags.includes(image) && others.length === 0);
         const { imageFilesystems } = await images.imageFsInfo({});
         assert.ok((imageFilesystems[0]?.usedBytes?.value ?? 0n) > 1_000_000n);
-        await assert.rejects(runtime.exec({ containerId: 'x' }), fails(Code.Unimplemented));
+        await assert.rejects(runtime.exec({ containerId: 'x', cmd: ['true'] }), fails(Code.NotFound));
         await assert.rejects(runtime.checkpointContainer({ containerId: 'x' }), fails(Code.Unimplemented));
         assert.equal((await runtime.version({})).runtimeVersion, '1.2.3');
       }));
