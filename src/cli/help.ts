@@ -52,7 +52,33 @@ export function usageLine(command: Command, path: string): string {
 
 /** The whole help text of a command, laid out as cobra does. */
 export async function helpText(command: Command, path: string): Promise<string> {
-  return `${(command.long ?? command.short).trim()}\n\n${await usageText(command, path)}`;
+  return `${filled((command.long ?? command.short).trim())}\n\n${await usageText(command, path)}`;
+}
+
+/** What every terminal has. */
+const columns = 80;
+
+/** Paragraphs that are too wide with their lines filled anew; one line, and indented ones, stay as they are written. */
+function filled(text: string): string {
+  return text
+    .split('\n\n')
+    .map((paragraph) => (isTooWide(paragraph) ? filledParagraph(paragraph) : paragraph))
+    .join('\n\n');
+}
+
+function isTooWide(paragraph: string): boolean {
+  const lines = paragraph.split('\n');
+  return lines.length > 1 && lines.some((line) => line.length > columns) && !/^[ \t]/m.test(paragraph);
+}
+
+function filledParagraph(paragraph: string): string {
+  const lines: string[] = [];
+  for (const word of paragraph.split(/\s+/)) {
+    const longer = `${lines.at(-1) ?? ''} ${word}`;
+    if (lines.length > 0 && longer.length <= columns) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines.join('\n');
 }
 
 export async function usageText(command: Command, path: string): Promise<string> {

@@ -36,7 +36,8 @@ export class AtomicFile {
         const handle = await open(temporary, flags, mode);
         return new AtomicFile(path, temporary, handle);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+        // Messages name the file that was wanted.
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw Object.assign(error as Error, { path });
       }
     }
   }

@@ -6,8 +6,8 @@ export const verify = defineCommand({
   short: 'Check that checkpoints are complete, unaltered and sane',
   long: `Check that checkpoints are complete, unaltered and sane: names and links that could do harm, members that are
 missing, digests recorded at capture, that every image of CRIU's can be read, and what in the specification reaches out
-of the container. --needs (and JSON always) lists what a restore would need, with the reason: the kind of machine and processor, kernel
-and CRIU, the image, mounts, devices, namespaces and options. --against-node looks for each of them on the node that
+of the container. --needs (and JSON always) lists what a restore would need, with the reason: the kind of machine and
+processor, kernel and CRIU, the image, mounts, devices, namespaces and options. --against-node looks for each of them on the node that
 this runs on: what is here, what is missing, and what only a restore will show.
 
 Ends with status 0 when all is well, warnings included, 1 when there is an error in a checkpoint, it cannot be
