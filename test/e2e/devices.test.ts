@@ -7,7 +7,8 @@ import { before, type TestContext, test } from 'node:test';
 import type { DeviceSummary } from '../../src/api/stasis.ts';
 import { podResources } from '../../src/runtime/cri/pod-resources.ts';
 import { ScriptedPlugin } from '../devices/scripted-plugin.ts';
-import { makeRootfs } from '../engines/image.ts';
+import { startContainerd } from '../engines/containerd.ts';
+import { makeRootfs, writeImage } from '../engines/image.ts';
 import { atEnd, folderFor, needsRuntime, project, startFor, until } from '../runtime.ts';
 import { signal, TestNode } from './node.ts';
 
@@ -299,4 +300,34 @@ test('a container gets what the Container Device Interface says of its device', 
   node.manifest('b', pod('b', 1, 'CDI_DEVICE', plugin.resource));
   const problem = await until('it is refused', async () => (await node.pod('b'))?.message || undefined);
   assert.match(problem, /CDI device injection failed: unresolvable CDI devices example\.net\/cdi=nowhere/);
+});
+
+test('over containerd a container has its device as well', needsRuntime, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'stasis-c-'));
+  // Made first, so that its pods are ended before containerd is.
+  const node = new TestNode(t, [
+    '--container-runtime-endpoint',
+    `unix://${join(folder, 'c/containerd.sock')}`,
+  ]);
+  const containerd = await startContainerd(join(folder, 'c'), rootfs);
+  t.after(async () => {
+    await containerd.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const image = 'localhost/teller:1';
+  await writeImage(join(folder, 'image.tar'), rootfs, image, ['/bin/sh']);
+  await containerd.load(join(folder, 'image.tar'));
+  node.manifest(
+    'a',
+    pod('a', 2).replace(`rootdir:${rootfs}`, image).replace('spec:', 'spec:\n  hostNetwork: true'),
+  );
+  await node.start();
+  examplePlugin(t, node);
+  await node.running('a', 'c');
+  await until('it tells', () => node.output('a', 'c').length === 3);
+  assert.deepEqual(node.output('a', 'c'), [
+    '/dev/fuse,/dev/tun',
+    described('/dev/fuse'),
+    described('/dev/net/tun'),
+  ]);
 });
