@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { DeviceSummary } from '../api/stasis.ts';
 import { deviceList } from '../devicemanager/device-list.ts';
 import { DeviceManager, wantedBy } from '../devicemanager/device-manager.ts';
+import type { DeviceMetrics } from '../devicemanager/device-metrics.ts';
 import { DeviceRegistry } from '../devicemanager/device-registry.ts';
 import { openDeviceState } from '../devicemanager/device-state.ts';
 import { prepareDirectory, registrationSocket } from '../devicemanager/plugin-directory.ts';
@@ -36,13 +37,17 @@ const sockets: Sockets = { dial: dialUnixSocket, serve: serveUnixSocket };
  * Opens what is known of devices below the root directory. Where a kubelet works with that directory its plugins,
  * its sockets and its file are left alone, and pods that ask for devices are not admitted.
  */
-export async function openNodeDevices(rootDirectory: string, log: Log): Promise<NodeDevices> {
+export async function openNodeDevices(
+  rootDirectory: string,
+  metrics: DeviceMetrics,
+  log: Log,
+): Promise<NodeDevices> {
   const directory = join(rootDirectory, 'device-plugins');
   try {
     const kubelet = await runningKubelet(rootDirectory);
     if (kubelet) throw new CodedError('busy', `a kubelet works with ${rootDirectory} (${kubelet.how})`);
     const state = await openDeviceState(directory, log);
-    const registry = new DeviceRegistry({ state, sockets, log, now: Date.now });
+    const registry = new DeviceRegistry({ state, sockets, log, metrics, now: Date.now });
     return ownDevices(rootDirectory, directory, registry, log);
   } catch (error) {
     log('warn', `no devices are given to pods: ${messageOf(error)}`);

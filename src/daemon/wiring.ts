@@ -9,6 +9,7 @@ import { type Authorizer, alwaysAllow, localPolicy, parsePolicy } from '../auth/
 import { subjectAccessReviews } from '../auth/subject-access-review.ts';
 import { parseTokenFile, staticTokens, tokenFileLimit } from '../auth/token-file.ts';
 import { tokenReviews } from '../auth/token-review.ts';
+import { DeviceMetrics } from '../devicemanager/device-metrics.ts';
 import { noCpuAndMemory } from '../devicemanager/pod-resources.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 import { ImageService, RuntimeService } from '../gen/cri/v1/api_pb.ts';
@@ -81,13 +82,15 @@ export async function startDaemon(settings: Settings, version: string, log: Log)
   const node = late<NodeControl>(() => opening.why);
   const streams = new Streams();
   const operations = new CheckpointOperations(stopping.signal, settings.operations);
+  const deviceMetrics = new DeviceMetrics();
+  const metrics = new ServerMetrics(frozenTime, deviceMetrics.all);
   const app = createApp({
     nodeName: settings.nodeName,
     ...(settings.checkpointApi ? { checkpointer: node.value } : {}),
     authenticate: firstOf([access.authenticate, ...authentication.list], { anonymous: settings.anonymous }),
     authorize,
     audit: (record) => log('info', 'audit', { ...record }),
-    ...apiOptions(settings, version, node.value, operations, streams, stopping.signal),
+    ...apiOptions(settings, version, node.value, metrics, operations, streams, stopping.signal),
   });
   let running: Awaited<ReturnType<typeof startNode>> | undefined;
   let serving: Awaited<ReturnType<typeof serve>> | undefined;
@@ -103,7 +106,8 @@ export async function startDaemon(settings: Settings, version: string, log: Log)
   };
   try {
     const start = async (): Promise<void> => {
-      running = await startNode(settings, version, await opening.runtime(), opening, log, stopping.signal);
+      const runtime = await opening.runtime();
+      running = await startNode(settings, version, runtime, opening, deviceMetrics, log, stopping.signal);
       node.set(running.control);
     };
     if (opening.isOpen) await start();
@@ -139,12 +143,12 @@ function apiOptions(
   settings: Settings,
   version: string,
   node: NodeControl,
+  metrics: ServerMetrics,
   operations: CheckpointOperations,
   streams: Streams,
   stopping: AbortSignal,
 ): Pick<AppOptions, 'limits' | 'metrics' | 'digestOf' | 'routes'> {
   const limits = new RequestLimits(settings.limits);
-  const metrics = new ServerMetrics(frozenTime);
   const digestOf = (path: string) => fileDigest(path, stopping);
   const api = { node, operations, streams, limits, metrics, version, digestOf, stopping };
   return { limits, metrics, digestOf, routes: (routes) => addStasisRoutes(routes, api) };
@@ -165,6 +169,7 @@ async function startNode(
   version: string,
   { transport, insidePod }: NodeRuntime,
   opening: RuntimeOpening,
+  deviceMetrics: DeviceMetrics,
   log: Log,
   stopping: AbortSignal,
 ) {
@@ -175,7 +180,7 @@ async function startNode(
   const directory = new CheckpointsDirectory(join(rootDirectory, 'checkpoints'));
   const directories = new PodDirectories(rootDirectory, settings.podLogs, tmpfsVolumes);
   const store = new PodFiles(join(ours, 'pods'), (message) => log('error', message));
-  const devices = await openNodeDevices(rootDirectory, log);
+  const devices = await openNodeDevices(rootDirectory, deviceMetrics, log);
   const resources: NodeResources[] = [devices.resources];
   const hostIP = hostAddress();
   const ask = probes({

@@ -4,6 +4,7 @@ import { newPod, openDevices, podOf, signal, type TestDevices } from '../../test
 import { type ScriptedDevice, ScriptedPlugin } from '../../test/devices/scripted-plugin.ts';
 import { folderFor, until } from '../../test/runtime.ts';
 import { messageOf } from '../errors/coded-error.ts';
+import { exposition } from '../metrics/registry.ts';
 import type { Pod } from '../pods/pod.ts';
 import { idsOf } from './allocations.ts';
 
@@ -74,6 +75,12 @@ test('admit sets devices aside once, and grant gives what the plugin said', asyn
   assert.equal(node.plugin.calls.filter((call) => call.startsWith('Allocate')).length, 2);
   await node.manager.release('p');
   assert.deepEqual(owned(node, 'p'), {});
+  const told = exposition(node.registry.metrics.all);
+  assert.match(told, /^kubelet_device_plugin_registration_total\{resource_name="vendor\.com\/gpu"\} 1$/m);
+  assert.match(
+    told,
+    /^kubelet_device_plugin_alloc_duration_seconds_count\{resource_name="vendor\.com\/gpu"\} 2$/m,
+  );
 });
 
 test('admit refuses in the kubelet’s words and sets nothing aside', async (t) => {

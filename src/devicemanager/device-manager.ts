@@ -127,7 +127,7 @@ export class DeviceManager implements NodeResources {
     if (!chosen.every((id) => resource.devices.get(id)?.healthy)) throw shortages.lost(name);
     const { session } = this.#registry.resource(name) ?? {};
     if (!session) throw shortages.unknownPlugin(name);
-    const answer = await session.allocate(chosen, signal);
+    const answer = await this.#registry.metrics.allocation(name, () => session.allocate(chosen, signal));
     const devices = chosen.map((id) => resource.devices.get(id) ?? { id, healthy: false, nodes: [] });
     return newAllocation({ pod: draft.pod, container: container.name, resource: name }, devices, answer);
   }

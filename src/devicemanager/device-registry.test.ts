@@ -12,6 +12,7 @@ import { CodedError, messageOf } from '../errors/coded-error.ts';
 import { type DeviceManagerState, deviceManager } from '../kubeletstate/device-manager.ts';
 import { idsOf, stateOf } from './allocations.ts';
 import { DeviceManager } from './device-manager.ts';
+import { DeviceMetrics } from './device-metrics.ts';
 import { DeviceRegistry } from './device-registry.ts';
 import { gracePeriod } from './resource.ts';
 
@@ -213,7 +214,7 @@ test('an allocation that cannot be written is none', async (t) => {
   const plugin = new ScriptedPlugin(gpu, ['a']);
   await plugin.serve(t, join(directory, 'plugin.sock'));
   const log = () => undefined;
-  const registry = new DeviceRegistry({ state, sockets, log, now: Date.now });
+  const registry = new DeviceRegistry({ state, sockets, log, metrics: new DeviceMetrics(), now: Date.now });
   await registry.connect(gpu, join(directory, 'plugin.sock'), signal);
   await until('it is there', () => registry.resource(gpu)?.healthy().length === 1);
   const manager = new DeviceManager(registry, log);

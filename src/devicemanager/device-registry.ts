@@ -4,6 +4,7 @@ import type { Device } from '../gen/deviceplugin/v1beta1/api_pb.ts';
 import type { DeviceManagerState } from '../kubeletstate/device-manager.ts';
 import type { Log } from '../pods/node-pods.ts';
 import { type Allocation, allocationsOf, stateOf } from './allocations.ts';
+import type { DeviceMetrics } from './device-metrics.ts';
 import { PluginSession } from './plugin-session.ts';
 import { Resource } from './resource.ts';
 import type { Sockets } from './sockets.ts';
@@ -12,6 +13,7 @@ export interface DeviceRegistryOptions {
   state: KeptValue<DeviceManagerState>;
   sockets: Sockets;
   log: Log;
+  metrics: DeviceMetrics;
   /** Milliseconds since 1970. */
   now: () => number;
 }
@@ -31,6 +33,10 @@ export class DeviceRegistry {
     for (const name of options.state.value.Data.RegisteredDevices?.keys() ?? []) {
       this.#resources.set(name, new Resource(name, options.now()));
     }
+  }
+
+  get metrics(): DeviceMetrics {
+    return this.#options.metrics;
   }
 
   resource(name: string): Resource | undefined {

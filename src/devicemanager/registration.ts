@@ -19,6 +19,7 @@ export function registration(
   return (router) => {
     router.service(Registration, {
       async register({ version, endpoint, resourceName }, { signal }) {
+        registry.metrics.registration(resourceName);
         try {
           if (!speaks([version])) throw refusals.version(version);
           if (!isExtendedResourceName(resourceName)) throw refusals.name(resourceName);

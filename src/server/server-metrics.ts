@@ -80,10 +80,15 @@ export class ServerMetrics {
     'Checkpoints that failed, by what is checkpointed and error code.',
   );
   readonly #frozenOf: FrozenOf | undefined;
+  readonly #others: readonly Metric[];
 
-  /** @param frozenOf finds out how long it was frozen where the runtime did not tell */
-  constructor(frozenOf?: FrozenOf) {
+  /**
+   * @param frozenOf finds out how long it was frozen where the runtime did not tell
+   * @param others are told besides, by whoever keeps them
+   */
+  constructor(frozenOf?: FrozenOf, others: readonly Metric[] = []) {
     this.#frozenOf = frozenOf;
+    this.#others = others;
     for (const kind of ['container', 'pod']) this.#checkpointing.add({ kind }, 0);
   }
 
@@ -160,6 +165,7 @@ export class ServerMetrics {
       this.#frozenTimes,
       this.#sizes,
       this.#failures,
+      ...this.#others,
     ]);
   }
 }

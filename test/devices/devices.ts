@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { DeviceManager } from '../../src/devicemanager/device-manager.ts';
+import { DeviceMetrics } from '../../src/devicemanager/device-metrics.ts';
 import { DeviceRegistry } from '../../src/devicemanager/device-registry.ts';
 import { openDeviceState } from '../../src/devicemanager/device-state.ts';
 import { prepareDirectory } from '../../src/devicemanager/plugin-directory.ts';
@@ -38,7 +39,7 @@ export async function openDevices(
   const lines: string[] = [];
   const log = (_level: string, message: string) => void lines.push(message);
   const state = await openDeviceState(directory, log);
-  const registry = new DeviceRegistry({ state, sockets, log, now });
+  const registry = new DeviceRegistry({ state, sockets, log, metrics: new DeviceMetrics(), now });
   await prepareDirectory(directory, log);
   const server = await serveUnixSocket(
     join(directory, 'kubelet.sock'),

@@ -8,6 +8,7 @@ import { type Random, seeded } from '../../src/checkpointmanager/random-value.ts
 import type { Store } from '../../src/checkpointmanager/store.ts';
 import { idsOf, stateOf } from '../../src/devicemanager/allocations.ts';
 import { DeviceManager } from '../../src/devicemanager/device-manager.ts';
+import { DeviceMetrics } from '../../src/devicemanager/device-metrics.ts';
 import { DeviceRegistry } from '../../src/devicemanager/device-registry.ts';
 import type { Sockets } from '../../src/devicemanager/sockets.ts';
 import { CodedError, isCoded } from '../../src/errors/coded-error.ts';
@@ -115,6 +116,7 @@ class Run {
       state,
       sockets: this.#sockets,
       log: () => undefined,
+      metrics: new DeviceMetrics(),
       now: Date.now,
     });
     this.#manager = new DeviceManager(this.#registry, () => undefined);
