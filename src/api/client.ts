@@ -7,6 +7,7 @@ import type {
   CheckpointDescription,
   CheckpointSummary,
   ContainerCheckpointResult,
+  CpuSummary,
   DeviceSummary,
   DrainResult,
   ErrorBody,
@@ -205,6 +206,10 @@ export class StasisClient {
 
   async deletePod(namespace: string, pod: string, signal: AbortSignal): Promise<void> {
     await this.#call('deletePod', { parts: { namespace, pod } }, signal);
+  }
+
+  cpus(signal: AbortSignal): Promise<List<CpuSummary>> {
+    return this.#json('cpus', {}, signal);
   }
 
   devices(signal: AbortSignal): Promise<List<DeviceSummary>> {

@@ -117,6 +117,12 @@ export const endpoints = {
     about: 'The devices that plugins bring, and which container has them.',
     answers: { 200: json('DeviceList', 'The devices.') },
   },
+  cpus: {
+    method: 'GET',
+    path: `${apiRoot}/cpus`,
+    about: 'The CPUs: reserved, shared, and which container has which for itself.',
+    answers: { 200: json('CpuList', 'The CPUs.') },
+  },
   pod: {
     method: 'GET',
     path: pod,

@@ -88,6 +88,19 @@ export interface PodDetails extends PodSummary {
   events: { time: string; level: 'info' | 'warn'; message: string; count: number }[];
 }
 
+/** CPUs of the node that have the same use. */
+export interface CpuSummary {
+  /** As `0-3,8`. */
+  cpus: string;
+  count: number;
+  /** Kept for the node, for everybody, or for one container alone. Reserved ones may be shared too. */
+  use: 'reserved' | 'shared' | 'exclusive';
+  namespace?: string;
+  pod?: string;
+  podUid?: string;
+  container?: string;
+}
+
 /** A command to be run in a container of a pod. */
 export interface ExecRequest {
   /** The first of the pod where left out. */

@@ -45,6 +45,7 @@ const prefixes: readonly (readonly [prefix: string, subresources: readonly strin
   [endpoints.runtime.path, ['healthz', 'proxy']],
   [endpoints.pods.path, ['pods', 'proxy']],
   [endpoints.devices.path, ['pods', 'proxy']],
+  [endpoints.cpus.path, ['pods', 'proxy']],
   [endpoints.checkpoints.path, ['checkpoint']],
   [endpoints.operations.path, ['checkpoint']],
   [endpoints.restore.path, ['restore']],

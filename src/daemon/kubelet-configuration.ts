@@ -1,12 +1,13 @@
 import { type Document, parseAllDocuments } from 'yaml';
 import { CodedError } from '../errors/coded-error.ts';
 import { type Field, flag, integer, listOf, mapOf, object, oneOf, Reading, text } from '../pods/schema.ts';
+import { type CpuConfiguration, cpuFields } from './cpu-settings.ts';
 import { parseDuration } from './duration.ts';
 import { otherKubeletSettings } from './kubelet-settings.ts';
 import { type OwnConfiguration, ownConfiguration, ownKind } from './own-configuration.ts';
 
 /** What we take from a KubeletConfiguration, and from a document of our own beside it. */
-export interface ConfigurationFile {
+export interface ConfigurationFile extends CpuConfiguration {
   address?: string;
   port?: number;
   staticPodPath?: string;
@@ -73,6 +74,7 @@ const ours = {
   featureGates: mapOf(flag),
   containerRuntimeEndpoint: text,
   runtimeRequestTimeout: duration,
+  ...cpuFields,
   readOnlyPort: only(0, 'nothing is served without authentication'),
   enableServer: only(true, 'serving is what this program is for'),
   serverTLSBootstrap: only(false, 'there is no API server to sign the certificate'),

@@ -5,6 +5,7 @@ import { type WhenBusy, whenBusy } from '../pods/container-checkpoints.ts';
 import { parseQuantity } from '../pods/quantity.ts';
 import { parseEndpoint } from '../runtime/cri/endpoint.ts';
 import { type Authorization, accessOf } from './access-settings.ts';
+import { type CpuSettings, cpuSettingsOf } from './cpu-settings.ts';
 import { parseDuration } from './duration.ts';
 import { booleanOf, durationOf } from './flag-values.ts';
 import type { FlagValues } from './flags.ts';
@@ -50,6 +51,7 @@ export interface Settings {
   operations: { keep?: number; most?: number };
   /** How the server may be spoken to. */
   tlsOptions: TlsSettings;
+  cpus: CpuSettings;
 }
 
 /** Joins flags and configuration file, flags first, fills in what neither says, refuses what cannot be. */
@@ -73,6 +75,7 @@ export function settingsOf(flags: FlagValues, file: ConfigurationFile): Settings
     port,
     manifests: pathOf(flags['pod-manifest-path'] ?? flags.manifests ?? file.staticPodPath),
     runtimeSocket: runtimeSocketOf(flags['container-runtime-endpoint'], file.containerRuntimeEndpoint),
+    cpus: cpuSettingsOf(file),
     podLogs: pathOf(flags['pod-logs-dir'] ?? file.podLogsDir) ?? defaultPodLogs(rootDirectory),
     runtimeRoot: resolve(flags['runtime-root'] ?? '/var/lib/stasis'),
     runtimeState: resolve(flags['runtime-state'] ?? '/run/stasis'),

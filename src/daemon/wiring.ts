@@ -10,7 +10,6 @@ import { subjectAccessReviews } from '../auth/subject-access-review.ts';
 import { parseTokenFile, staticTokens, tokenFileLimit } from '../auth/token-file.ts';
 import { tokenReviews } from '../auth/token-review.ts';
 import { DeviceMetrics } from '../devicemanager/device-metrics.ts';
-import { noCpuAndMemory } from '../devicemanager/pod-resources.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 import { ImageService, RuntimeService } from '../gen/cri/v1/api_pb.ts';
 import { dumpStatistics } from '../inspect/stats.ts';
@@ -48,6 +47,7 @@ import { Streams } from '../server/streams.ts';
 import { late } from './late.ts';
 import { localAccess } from './local-access.ts';
 import { lookInside } from './look-inside.ts';
+import { openNodeCpus } from './node-cpus.ts';
 import { openNodeDevices } from './node-devices.ts';
 import { hostAddress, probes, tmpfsVolumes } from './pod-wiring.ts';
 import { type NodeRuntime, RuntimeOpening } from './runtime-opening.ts';
@@ -181,7 +181,8 @@ async function startNode(
   const directories = new PodDirectories(rootDirectory, settings.podLogs, tmpfsVolumes);
   const store = new PodFiles(join(ours, 'pods'), (message) => log('error', message));
   const devices = await openNodeDevices(rootDirectory, deviceMetrics, log);
-  const resources: NodeResources[] = [devices.resources];
+  const cpus = await openNodeCpus(rootDirectory, settings.cpus, log);
+  const resources: NodeResources[] = [devices.resources, cpus.resources];
   const hostIP = hostAddress();
   const ask = probes({
     runtime,
@@ -244,12 +245,14 @@ async function startNode(
       restores,
       containerRestores,
       devices: () => devices.list(pods),
+      cpus: () => cpus.list(pods),
       streams: new PodStreams(runtime, pods, directories),
       hostIP,
     },
     stopping,
   );
-  await devices.start(pods, noCpuAndMemory);
+  await devices.start(pods, cpus.served);
+  cpus.start(pods, runtime, stopping);
   const restore = await restores.plan(stopping);
   let working: Promise<unknown> = Promise.resolve();
   return {

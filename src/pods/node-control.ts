@@ -3,6 +3,7 @@ import type {
   CheckpointDescription,
   CheckpointSummary,
   ContainerCheckpointResult,
+  CpuSummary,
   DeviceSummary,
   InspectRequest,
   NodeStatus,
@@ -53,6 +54,7 @@ export interface NodeControl extends Checkpointer {
   ready(signal: AbortSignal): Promise<ReadyCheck[]>;
   pods(signal: AbortSignal): Promise<PodSummary[]>;
   devices(signal: AbortSignal): Promise<DeviceSummary[]>;
+  cpus(signal: AbortSignal): Promise<CpuSummary[]>;
   /** @throws CodedError `not-found` */
   pod(namespace: string, name: string, signal: AbortSignal): Promise<PodDetails>;
   readonly streams: PodStreams;

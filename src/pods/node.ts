@@ -5,6 +5,7 @@ import type {
   CheckpointDescription,
   CheckpointSummary,
   ContainerCheckpointResult,
+  CpuSummary,
   DeviceSummary,
   NodeStatus,
   PodCheckpointResult,
@@ -45,6 +46,7 @@ export interface NodeOptions {
   restores: PodRestores;
   containerRestores: ContainerRestores;
   devices: () => DeviceSummary[];
+  cpus: () => CpuSummary[];
   streams: PodStreams;
   /** Address that pods on the node's network are told. */
   hostIP: string;
@@ -141,6 +143,10 @@ export class Node implements NodeControl {
 
   pods(signal: AbortSignal): Promise<PodSummary[]> {
     return this.#options.pods.summaries(signal);
+  }
+
+  async cpus(): Promise<CpuSummary[]> {
+    return this.#options.cpus();
   }
 
   async devices(): Promise<DeviceSummary[]> {

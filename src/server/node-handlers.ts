@@ -1,4 +1,5 @@
 import type {
+  CpuSummary,
   DeviceSummary,
   DrainResult,
   List,
@@ -12,7 +13,17 @@ import type { ApiOptions, Handlers } from './stasis-routes.ts';
 
 const apiVersion = 'stasis/v1';
 
-type Names = 'node' | 'runtime' | 'pods' | 'pod' | 'devices' | 'deletePod' | 'drain' | 'uncordon' | 'restore';
+type Names =
+  | 'node'
+  | 'runtime'
+  | 'pods'
+  | 'pod'
+  | 'cpus'
+  | 'devices'
+  | 'deletePod'
+  | 'drain'
+  | 'uncordon'
+  | 'restore';
 
 const label = matching(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 253, 'a name');
 const path = matching(/^\/[^\0]*$/, 4096, 'the absolute path of a file on the node');
@@ -35,6 +46,10 @@ export function nodeHandlers({ node }: ApiOptions): Handlers<Names> {
     pods: async ({ signal }) => {
       const items = await node.pods(signal);
       return json({ apiVersion, kind: 'PodList', items } satisfies List<PodSummary>);
+    },
+    cpus: async ({ signal }) => {
+      const items = await node.cpus(signal);
+      return json({ apiVersion, kind: 'CpuList', items } satisfies List<CpuSummary>);
     },
     pod: async ({ part, signal }) => json(await node.pod(part('namespace'), part('pod'), signal)),
     devices: async ({ signal }) => {

@@ -1,16 +1,23 @@
 import type { StasisClient } from '../../api/client.ts';
-import type { CheckpointSummary, DeviceSummary, List, Operation, PodSummary } from '../../api/stasis.ts';
+import type {
+  CheckpointSummary,
+  CpuSummary,
+  DeviceSummary,
+  List,
+  Operation,
+  PodSummary,
+} from '../../api/stasis.ts';
 import { defineCommand, UsageError } from '../command.ts';
 import { daemonClient, daemonFlags } from '../daemon-client.ts';
 import { columns } from '../output/columns.ts';
 import { printable } from '../output/escape.ts';
 import { plainData } from '../plain-output.ts';
 
-const kinds = ['pods', 'containers', 'devices', 'checkpoints', 'operations'] as const;
+const kinds = ['pods', 'containers', 'devices', 'cpus', 'checkpoints', 'operations'] as const;
 
 export const get = defineCommand({
   name: 'get',
-  operands: 'pods|containers|devices|checkpoints|operations',
+  operands: 'pods|containers|devices|cpus|checkpoints|operations',
   short: 'List what the node has',
   examples: ['get pods', 'get containers -o wide', 'get devices', 'get checkpoints -o json'],
   flags: {
@@ -42,16 +49,28 @@ type Kind = (typeof kinds)[number];
 function listOf(client: StasisClient, kind: Kind, signal: AbortSignal): Promise<List<unknown>> {
   if (kind === 'checkpoints') return client.checkpoints(signal);
   if (kind === 'devices') return client.devices(signal);
+  if (kind === 'cpus') return client.cpus(signal);
   if (kind === 'operations') return client.operations(signal);
   return client.pods(signal);
 }
 
 function rowsOf(kind: Kind, items: readonly unknown[], wide: boolean): string[][] {
   if (kind === 'checkpoints') return checkpointRows(items as CheckpointSummary[], wide);
+  if (kind === 'cpus') return cpuRows(items as CpuSummary[], wide);
   if (kind === 'devices') return deviceRows(items as DeviceSummary[], wide);
   if (kind === 'operations') return operationRows(items as Operation[], wide);
   if (kind === 'pods') return podRows(items as PodSummary[], wide);
   return containerRows(items as PodSummary[], wide);
+}
+
+function cpuRows(items: readonly CpuSummary[], wide: boolean): string[][] {
+  const heading = ['CPUS', 'COUNT', 'USE', 'NAMESPACE', 'POD', 'CONTAINER', ...(wide ? ['UID'] : [])];
+  const rows = items.map((item) => [
+    ...[item.cpus || '<none>', String(item.count), item.use],
+    ...[item.namespace ?? '', item.pod ?? '', item.container ?? ''],
+    ...(wide ? [item.podUid ?? ''] : []),
+  ]);
+  return [heading, ...rows];
 }
 
 function podRows(pods: readonly PodSummary[], wide: boolean): string[][] {

@@ -1,7 +1,12 @@
 import { create } from '@bufbuild/protobuf';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { CodedError } from '../../errors/coded-error.ts';
-import { CgroupDriver, LinuxContainerConfigSchema, type RuntimeService } from '../../gen/cri/v1/api_pb.ts';
+import {
+  CgroupDriver,
+  LinuxContainerConfigSchema,
+  type LinuxContainerResources,
+  type RuntimeService,
+} from '../../gen/cri/v1/api_pb.ts';
 import { containerAnswer, containerStatusAnswer, sandboxAnswer, sandboxStatusAnswer } from './answers.ts';
 import { startAttach } from './attach-session.ts';
 import { openPort } from './bridge.ts';
@@ -144,7 +149,8 @@ function containerMethods(machine: Machine, runtime: BuiltinRuntime) {
         for (const note of notes) machine.log(`container ${record.id}: ${note}`);
         record.notes = notes;
         record.config.linux ??= create(LinuxContainerConfigSchema);
-        if (linux !== undefined) record.config.linux.resources = linux;
+        if (linux !== undefined)
+          record.config.linux.resources = updated(record.config.linux.resources, linux);
         await machine.containers.save(record);
       });
       return {};
@@ -164,6 +170,20 @@ async function looked(machine: Machine, id: string): Promise<ContainerRecord> {
   const record = machine.containers.get(id);
   await refresh(machine, record);
   return record;
+}
+
+/** An update names what changes: what it leaves empty stays. */
+function updated(
+  before: LinuxContainerResources | undefined,
+  change: LinuxContainerResources,
+): LinuxContainerResources {
+  if (before === undefined) return change;
+  const named = Object.entries(change).filter(([, value]) =>
+    typeof value === 'object' && value !== null
+      ? Object.keys(value).length > 0
+      : value !== 0n && value !== '' && value !== undefined,
+  );
+  return { ...before, ...Object.fromEntries(named) };
 }
 
 async function running(machine: Machine, id: string): Promise<ContainerRecord> {
