@@ -2,20 +2,25 @@ import type { MapPages, PageCounts, PageDiff } from '../inspect/page-diff.ts';
 import { tabTable } from './output/tab-table.ts';
 
 /** Most ranges of one map that are shown to people. */
-const shownRanges = 4;
+const shownRanges = 2;
 
-/** A row for each map whose pages differ; with `unchanged`, for every map. */
+/** A row for each map whose pages differ, and where; with `unchanged`, for every map. */
 export function pageLines(spaces: readonly PageDiff[], unchanged: boolean): string[] {
-  const rows = spaces.flatMap(({ pid, segment, maps }) => {
-    const owner = pid === undefined ? `segment ${segment}` : String(pid);
-    return maps.filter((map) => unchanged || differs(map)).map((map) => [owner, ...rowOf(map)]);
+  const maps = spaces.flatMap(({ pid, segment, maps: all }) => {
+    const owner = pid === undefined ? `shared ${segment}` : String(pid);
+    return all.filter((map) => unchanged || differs(map)).map((map) => ({ owner, map }));
   });
-  if (rows.length === 0) return ['│ = No page differs'];
-  const headers = ['PID', 'Changed', 'Added', 'Removed', 'Same', 'Rights', 'Map', 'Pages at'];
-  return tabTable(headers, rows)
-    .trimEnd()
-    .split('\n')
-    .map((line) => `│ ${line}`.trimEnd());
+  if (maps.length === 0) return ['│ = No page differs'];
+  const rows = maps.map(({ owner, map }) => [owner, ...rowOf(map)]);
+  const headers = ['PID', 'Changed', 'Added', 'Removed', 'Same', 'Rights', 'Map'];
+  const [head = '', dashes = '', ...lines] = tabTable(headers, rows).trimEnd().split('\n');
+  const out = [head, dashes];
+  for (const [at, line] of lines.entries()) {
+    out.push(line);
+    const ranges = maps[at] && rangesText(maps[at].map);
+    if (ranges) out.push(`      ${ranges}`);
+  }
+  return out.map((line) => `│ ${line}`.trimEnd());
 }
 
 function differs({ pages, rightsBefore, only }: MapPages): boolean {
@@ -36,7 +41,6 @@ function rowOf(map: MapPages): string[] {
     String(pages.same),
     rightsBefore === undefined ? rights : `${rightsBefore}>${rights}`,
     `${map.name || hex(map.start)}${note}`,
-    rangesText(map),
   ];
 }
 

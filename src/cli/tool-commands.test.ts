@@ -159,6 +159,21 @@ async function tarOf(members: readonly NewMember[]): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
+test('verify --against-node: each need with what is here, and a status that says whether something is missing', async () => {
+  const { status, out } = await stasis(['verify', '--against-node', crio]);
+  assert.equal(status, 1);
+  assert.match(out, /\n {2}a restore needs \(missing on this node: [1-9]\d*\)\n/);
+  assert.match(
+    out,
+    /\n {4}MISSING mount: \/run\/crio\/.*\n {12}a file to mount at \/etc\/resolv\.conf\n {12}=> it is not there\n/,
+  );
+  const [verdict] = JSON.parse((await stasis(['verify', '--against-node', '--format', 'json', crio])).out);
+  assert.equal(verdict.ok, true);
+  const mount = verdict.needs.find(({ what }: { what: string }) => what.endsWith('/resolv.conf'));
+  assert.deepEqual(mount.node, { met: 'no', found: 'it is not there' });
+  assert.equal((await stasis(['verify', '--needs', crio])).status, 0);
+});
+
 test('cat: the bytes of members, a message where there is none', async () => {
   const { out } = await stasis(['cat', crio, 'dump.log']);
   assert.match(out, /^\(00\.000000\) /);

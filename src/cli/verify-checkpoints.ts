@@ -201,10 +201,14 @@ function lacking({ needs }: Verdict): number {
 
 function needsText({ needs }: Verdict): string {
   const lines = needs.map(({ kind, what, reason, node }) => {
-    const text = `${kind}: ${printable(what)} (${printable(reason)})`;
-    return node ? `    ${marks[node.met]} ${text}: ${printable(node.found)}\n` : `    ${text}\n`;
+    const need = `${kind}: ${printable(what)}`;
+    if (!node) return `    ${need} (${printable(reason)})\n`;
+    return `    ${marks[node.met]} ${need}\n            ${printable(reason)}\n            => ${printable(node.found)}\n`;
   });
-  return lines.length > 0 ? `  a restore needs\n${lines.join('')}` : '';
+  if (lines.length === 0) return '';
+  const compared = needs.some(({ node }) => node !== undefined);
+  const missing = needs.filter(({ node }) => node?.met === 'no').length;
+  return `  a restore needs${compared ? ` (missing on this node: ${missing})` : ''}\n${lines.join('')}`;
 }
 
 function errorsIn({ findings }: Verdict): number {

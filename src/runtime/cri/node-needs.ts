@@ -55,8 +55,7 @@ function check(need: Need, options: NodeOptions): Promise<Met> {
 }
 
 function givenAtRestore({ kind }: Need): Met {
-  const who =
-    kind === 'criu option' ? 'whoever restores has to ask for it' : 'the runtime gives it at the restore';
+  const who = kind === 'criu option' ? 'whoever restores has to ask for it' : 'only a restore shows it';
   return { met: 'unknown', found: who };
 }
 
