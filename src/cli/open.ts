@@ -47,7 +47,9 @@ export async function identityIndex(
   const { CACHE_DIRECTORY, XDG_CACHE_HOME, HOME } = env;
   const root = process.geteuid?.() === 0;
   const users = XDG_CACHE_HOME || (HOME && join(HOME, '.cache'));
-  const cache = CACHE_DIRECTORY ?? (root ? '/var/cache/stasis' : users && join(users, 'stasis'));
+  // systemd separates several by colons.
+  const cache =
+    CACHE_DIRECTORY?.split(':')[0] ?? (root ? '/var/cache/stasis' : users && join(users, 'stasis'));
   if (!cache || !isAbsolute(cache)) return undefined;
   const { IdentityIndex } = await import('../localfs/identity-index.ts');
   return IdentityIndex.open(join(cache, 'lists'), directory);

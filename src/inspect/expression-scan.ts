@@ -25,26 +25,44 @@ export class ExpressionScan {
   readonly #states = new Map<string, State>();
   #held = 0;
   #start: State;
+  readonly #first: number | undefined;
 
   constructor(program: ExpressionProgram) {
     this.#program = program;
     const sets = program.steps.flatMap((step) => (step.kind === 'byte' ? [step.set] : []));
     this.#classify([...new Set(sets)]);
     this.#start = this.#begin();
+    this.#first = this.#onlyFirst();
   }
 
   /** The end of a match that begins at `from` or later, the first to end; −1 where there is none up to `to`. */
   firstEnd(bytes: Uint8Array, from: number, to: number): number {
     let state = this.#start;
-    for (let at = from; at < to; at++) {
+    for (let at = this.#nextFirst(bytes, from); at < to; at++) {
       const kind = this.#classOf[bytes[at] as number] as number;
       const next = state.after[kind] ?? this.#step(state, kind);
       if (next !== state) {
         if (next.ended) return at + 1;
         state = next;
+        if (next === this.#start) at = this.#nextFirst(bytes, at + 1) - 1;
       }
     }
     return -1;
+  }
+
+  /** Where a match can begin at `from` or later: the platform is fast at finding one byte. */
+  #nextFirst(bytes: Uint8Array, from: number): number {
+    if (this.#first === undefined) return from;
+    const at = bytes.indexOf(this.#first, from);
+    return at < 0 ? bytes.length : at;
+  }
+
+  /** The byte that all matches begin with, where that is one. */
+  #onlyFirst(): number | undefined {
+    const firsts = Array.from(this.#classOf.entries()).filter(
+      ([, kind]) => (this.#start.after[kind] ?? this.#step(this.#start, kind)) !== this.#start,
+    );
+    return firsts.length === 1 ? firsts[0]?.[0] : undefined;
   }
 
   #classify(sets: readonly ByteSet[]): void {
