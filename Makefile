@@ -50,8 +50,12 @@ bench: deps runtime build ## against the tools of today, side by side (SIZES="1 
 # `make soak CHECKPOINTS="1000 8"`: how many, how many at once.
 CHECKPOINTS := 500 4
 
+# How many pods, one after the other.
+PODS := 50
+
 soak: deps runtime ## hundreds of checkpoints in a row, and what they leave behind
 	@$(tied) scripts/runtime-root run -- node scripts/benchmarks/soak.ts $(CHECKPOINTS)
+	@STASIS_POD_ROUNDS=$(PODS) $(tied) scripts/test --test-timeout=3600000 test/reliability/pods-in-a-row.test.ts
 
 # Each fuzz test goes on for this many seconds; in `make test` it takes a few.
 SECONDS_EACH := 60

@@ -15,6 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { TestNode } from '../../../test/checkpoint-node.ts';
 import { needsRuntime, runFor, until } from '../../../test/runtime.ts';
+import { processesNamed } from '../../../test/victims.ts';
 import { cgroupOf, isFrozen } from './freezer.ts';
 
 /** Nothing half done is left: no archive, no temporary file, no scratch folder. */
@@ -169,29 +170,6 @@ for (const program of ['criu', 'crun'] as const) {
     await node.grows(pod, 'memory', 3);
     nothingLeft(node, folder);
   });
-}
-
-/** Below this process only: other test files have crun and criu running at the same time. */
-function processesNamed(name: string): number[] {
-  const found = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
-  return found.filter((pid) => factsOf(pid).comm === name && isBelowUs(pid)).map(Number);
-}
-
-function isBelowUs(pid: string): boolean {
-  for (let at = pid; at !== '0' && at !== ''; at = factsOf(at).parent) {
-    if (at === String(process.pid)) return true;
-  }
-  return false;
-}
-
-function factsOf(pid: string): { comm: string; parent: string } {
-  try {
-    const [, comm = '', parent = ''] =
-      /^\d+ \((.*)\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? [];
-    return { comm, parent };
-  } catch {
-    return { comm: '', parent: '' };
-  }
 }
 
 test(

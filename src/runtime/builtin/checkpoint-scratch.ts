@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../errors/coded-error.ts';
 import { privateDirectory, writeFileAtomic } from '../../localfs/atomic-file.ts';
 import { makeDirectories } from '../../localfs/make-directories.ts';
@@ -50,8 +51,8 @@ export async function openScratch(
 }
 
 /**
- * Sets right what operations of a process that was killed left behind: ends their crun and criu, lets frozen
- * containers run again, gives their network back, removes their images. What belongs to a process that still
+ * Sets right what operations of a process that was killed left behind: waits for their crun and criu, and ends
+ * those that do not end by themselves, lets frozen containers run again, gives their network back, removes their images. What belongs to a process that still
  * lives is not touched.
  */
 export async function recoverScratch(paths: RuntimePaths, log: (line: string) => void): Promise<void> {
@@ -61,6 +62,8 @@ export async function recoverScratch(paths: RuntimePaths, log: (line: string) =>
     try {
       const owner = await readOwner(path);
       if (owner !== undefined && (await isAlive(owner.process))) continue;
+      // A dump that is left alone ends well, also with connections, which one that is killed may break.
+      await programsEnd(path);
       await endPrograms(path);
       for (const cgroup of owner?.cgroups ?? []) await thaw(cgroup);
       for (const network of owner?.networks ?? []) await unlockNetwork(network);
@@ -90,10 +93,20 @@ export async function pauseCriu(path: string): Promise<void> {
   if (found.length > 0) await stopCriu(found, await dumpFolders(path));
 }
 
+/** Milliseconds for a dump to end by itself when whoever asked for it is gone. */
+const lastDumpMs = 60_000;
+
+async function programsEnd(path: string): Promise<void> {
+  const end = performance.now() + lastDumpMs;
+  while ((await programsIn(path, programs)).length > 0 && performance.now() < end) await sleep(20);
+}
+
+const programs = /^(crun|runc|criu)/;
+
 /** Ends every runtime and criu that works in the folder, and waits until they are gone. */
 export async function endPrograms(path: string): Promise<void> {
   await pauseCriu(path);
-  await endProcesses(() => programsIn(path, /^(crun|runc|criu)/));
+  await endProcesses(() => programsIn(path, programs));
 }
 
 async function programsIn(path: string, name: RegExp): Promise<number[]> {

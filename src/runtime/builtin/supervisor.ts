@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import { CodedError } from '../../errors/coded-error.ts';
 import { makeDirectories } from '../../localfs/make-directories.ts';
 import { type Cgroups, enterCgroup } from './cgroups.ts';
+import { endCriuOrphans } from './criu-orphans.ts';
 import { findProgram } from './find-program.ts';
 import type { OciRuntime, RuntimeName } from './oci-runtime.ts';
 import {
@@ -84,7 +85,9 @@ export async function supervise(
   startPipe.on('error', () => {});
   startPipe.end('\0');
   const limit = container.restore === undefined ? createMs : restoreMs;
-  const pid = await reported(child, { limit, signal, container, state, runtime: options.runtime.name });
+  const watched = container.restore && endCriuOrphans(options.cgroups, supervisorCgroup(container.id));
+  const context = { limit, signal, container, state, runtime: options.runtime.name };
+  const pid = await reported(child, context).finally(() => watched?.());
   const supervisorPid = await readPidFile(join(state, 'conmon.pid'));
   // What is restored runs at once, and may have ended: that is no failure of the restore.
   const who = container.restore === undefined ? identify : identifyOrEnded;
