@@ -9,6 +9,7 @@ export interface ConvertFlags {
   to: Target | undefined;
   output: string;
   runtime: 'same' | 'crun' | 'runc';
+  bundle: string;
   image: string;
   'image-id': string;
   name: string;
@@ -36,6 +37,7 @@ export async function convertCheckpoint(
     converted = await convertArchive(archive, output, {
       target: to,
       program: flags.runtime === 'same' ? undefined : flags.runtime,
+      bundle: flags.bundle || undefined,
       image: flags.image || undefined,
       imageId: imageIdOf(flags['image-id']),
       findImageId: (image) => podmanImageId(image, console.signal),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import {
   copyFileSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -215,6 +216,30 @@ test('convertArchive + what was changed after a conversion counts', async (t) =>
     isCoded(error, 'corrupt'),
   );
   assert.deepEqual(readdirSync(folder), ['first.tar']);
+});
+
+test('convertArchive + a bundle that is none, and one without an image, are named', async (t) => {
+  const folder = scratch(t);
+  const output = join(folder, 'out.tar');
+  const images = join(folder, 'images');
+  mkdirSync(images);
+  const from = (bundle: string, image?: string) => convert(images, output, 'stasis', { bundle, image });
+  await assert.rejects(
+    from(folder),
+    (error) => isCoded(error, 'invalid-argument') && /--image/.test(error.hint ?? ''),
+  );
+  await assert.rejects(
+    from(folder, 'x:1'),
+    (error) => isCoded(error, 'not-found') && /config\.json/.test(error.message),
+  );
+  writeFileSync(join(folder, 'config.json'), '[]');
+  await assert.rejects(from(folder, 'x:1'), (error) => isCoded(error, 'corrupt'));
+  writeFileSync(join(folder, 'config.json'), '{}');
+  await assert.rejects(
+    from(folder, 'x:1'),
+    (error) => isCoded(error, 'not-found') && /inventory\.img/.test(error.message),
+  );
+  assert.deepEqual(readdirSync(folder).sort(), ['config.json', 'images']);
 });
 
 test('convertArchive + refuses what cannot become anything, and leaves nothing behind', async (t) => {

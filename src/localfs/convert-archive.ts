@@ -16,6 +16,7 @@ import { diffForm, planConversion } from '../conversion/plan.ts';
 import { convertDiff, holdsFiles } from '../conversion/rootfs-diff.ts';
 import { type ConversionSource, type ReadSmall, readSource } from '../conversion/source.ts';
 import { CodedError } from '../errors/coded-error.ts';
+import { bundleCheckpoint } from './bundle-checkpoint.ts';
 import { openUnpacked } from './edit-archive.ts';
 import { openCheckpoint } from './open-checkpoint.ts';
 import { packedDiff, plainDiff } from './plain-diff.ts';
@@ -26,6 +27,8 @@ import { type ConversionWork, type WriteOptions, writeConverted } from './write-
 export interface ConvertOptions extends ConversionOptions, WriteOptions {
   /** Compression of the result; containerd takes none. */
   compression?: Compression | 'none';
+  /** The path is a folder of CRIU's images, and this the bundle that crun or runc ran the container from. */
+  bundle?: string | undefined;
   /** Asked for the id of an image where the target needs it and the archive does not tell. */
   findImageId?: (image: string) => Promise<string | undefined>;
 }
@@ -61,7 +64,7 @@ export async function convertArchive(
     await writeConverted(work, output, options);
     const { identity, program } = work.source;
     return {
-      from: identity.engine,
+      from: options.bundle === undefined ? identity.engine : (program ?? 'a bundle'),
       to: engineNames[options.target],
       container: options.name ?? identity.name,
       image: options.image ?? (identity.image || identity.imageRequested),
@@ -84,7 +87,8 @@ async function refuseSame(path: string, output: string): Promise<void> {
 
 /** Metadata is read here and there, and the images once more: a stream is unpacked first. */
 async function openAtRandom(path: string, options: ConvertOptions): Promise<Checkpoint> {
-  const { limits = defaultLimits, signal } = options;
+  const { limits = defaultLimits, signal, bundle, name, image } = options;
+  if (bundle !== undefined) return bundleCheckpoint(path, { bundle, name, image, limits });
   const checkpoint = await openCheckpoint(path, { limits, signal });
   if (!checkpoint.sequential) return checkpoint;
   await checkpoint.close();
@@ -119,6 +123,11 @@ async function prepare(
     (await checkpoint.find(name, signal)) && checkpoint.read(name, { limit: limits.metadataBytes, signal });
   const before = await beforeConversion(now, sha256Of);
   const notes: ConversionNote[] = [];
+  if (options.bundle !== undefined) {
+    const detail =
+      'it must hold the root file system as it was at the checkpoint: a bundle keeps no changes apart';
+    notes.push({ kind: 'needed', about: 'image', detail });
+  }
   if (before === 'changed') {
     const detail = 'it was changed after an earlier conversion: what it says now counts';
     notes.push({ kind: 'changed', about: checkpoint.origin, detail });

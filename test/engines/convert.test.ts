@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { buildImage } from '../../src/localfs/build-image.ts';
 import { convertArchive } from '../../src/localfs/convert-archive.ts';
-import { folderFor, needsRuntime, project } from '../runtime.ts';
+import { atEnd, folderFor, needsRuntime, project, until } from '../runtime.ts';
+import { makeRootfs } from './image.ts';
 import { must } from './program.ts';
 import { openStations, type Station } from './travel.ts';
 
@@ -89,6 +91,56 @@ test(
     }
   },
 );
+
+/** Runs the counter in a bundle of its own, and writes CRIU's images beside it. */
+async function captureBundle(
+  t: TestContext,
+  program: string,
+): Promise<{ bundle: string; images: string; count: number }> {
+  const bundle = folderFor(t, `plain-${program}`);
+  const rootfs = join(bundle, 'rootfs');
+  await makeRootfs(rootfs);
+  await must(program, ['spec'], bundle);
+  const file = join(bundle, 'config.json');
+  const config = JSON.parse(readFileSync(file, 'utf8'));
+  Object.assign(config.process, { terminal: false, args: ['/bin/counter'] });
+  config.root.readonly = false;
+  writeFileSync(file, JSON.stringify(config));
+  const id = `plain-${program}-${process.pid}`;
+  atEnd(t, () => must(program, ['delete', '--force', id]).catch(() => {}));
+  // Its output has to be a pipe, which an engine replaces by its own.
+  const run = `(${program} run --detach --bundle ${bundle} ${id} < /dev/null 2>&1 | cat) > /dev/null 2>&1 &`;
+  await must('sh', ['-c', run], bundle);
+  const count = (): number => Number(readFileSync(join(rootfs, 'count'), 'utf8'));
+  await until('the counter to count', () => count() >= 5);
+  const images = join(bundle, 'images');
+  mkdirSync(images);
+  await must(program, ['checkpoint', '--image-path', images, '--work-path', bundle, id]);
+  return { bundle, images, count: count() };
+}
+
+for (const program of programs) {
+  test(
+    `convertArchive + what ${program} had captured alone goes on at every engine`,
+    needsRuntime,
+    async (t) => {
+      const { bundle, images, count } = await captureBundle(t, program);
+      const { image, stations } = await openStations(t, 'counter', join(bundle, 'rootfs'));
+      const folder = folderFor(t, 'converted');
+      const findImageId = (name: string) => must('podman', ['image', 'inspect', '--format={{.Id}}', name]);
+      for (const to of stations) {
+        await t.test(to.name, async () => {
+          const name = `arrived-${process.pid}`;
+          const output = join(folder, `${to.name}.tar`);
+          const wishes = { target: to.name, bundle, name, image, findImageId };
+          const { from } = await convertArchive(images, output, wishes);
+          assert.equal(from, program);
+          assert.ok((await to.restore(output, name, program)) >= count);
+        });
+      }
+    },
+  );
+}
 
 test('convertArchive + what CRI-O had captured goes on at every engine', needsRuntime, async (t) => {
   const { stations } = await openStations(t, 'busybox');

@@ -36,14 +36,16 @@ export interface Station {
 /**
  * Starts all engines, each with one image, and a registry that has it too.
  * @param program what runs in the image; `busybox` counts in a shell, as in the archive that CRI-O made
+ * @param made a root file system to make the image of
  */
 export async function openStations(
   t: TestContext,
   program: 'counter' | 'busybox' = 'counter',
+  made?: string,
 ): Promise<{ image: string; stations: Station[] }> {
   const folder = folderFor(t, 'trip');
-  const rootfs = join(folder, 'rootfs');
-  await makeRootfs(rootfs, program === 'counter' ? ['counter'] : []);
+  const rootfs = made ?? join(folder, 'rootfs');
+  if (made === undefined) await makeRootfs(rootfs, program === 'counter' ? ['counter'] : []);
   const registry = await startRegistry();
   atEnd(t, () => registry.close());
   const image = `${registry.host}/counter:1`;

@@ -11,11 +11,15 @@ files that it had changed or deleted. CRIU's images are taken over as they are, 
 empty folder. What the engine has no place for, what will be different and what has to be there for the restore is
 printed.
 
+With --bundle, ARCHIVE is the folder into which crun or runc wrote CRIU's images, and the bundle's config.json stands for
+what an engine would have written beside them.
+
 What is replaced is kept in the archive, so that converting it once more starts from the original, and converting it
 back gives what there was. Digests are compared before and recorded in the result.`,
   examples: [
     'convert checkpoint.tar --to podman -o for-podman.tar',
     'convert podman.tar.zst --to containerd --image registry.example/counter:1 -o for-containerd.tar',
+    'convert images/ --bundle /run/bundle --image localhost/counter:1 --to podman -o for-podman.tar',
     'convert checkpoint.tar --to podman --mount /data=/srv/data -o for-podman.tar --format json',
   ],
   flags: {
@@ -30,6 +34,11 @@ back gives what there was. Digests are compared before and recorded in the resul
       kind: 'string',
       usage: 'the `NAME` that the engine has for the container’s image',
       complete: 'none',
+    },
+    bundle: {
+      kind: 'string',
+      usage: '`DIRECTORY` of the bundle that crun or runc ran; ARCHIVE is the folder of CRIU’s images',
+      complete: 'directories',
     },
     'image-id': {
       kind: 'string',
