@@ -29,7 +29,10 @@ export async function download(path: string, { header, method }: ApiRequest): Pr
       await handle.close();
       return new Response(null, { status, headers: { ...headers, ...more } });
     };
-    if (held?.includes(tag) || held?.includes('*')) return await close(304);
+    if (held?.includes(tag) || held?.includes('*')) {
+      delete headers['content-type'];
+      return await close(304);
+    }
     const condition = header('if-range');
     const range = parseRange(
       condition === undefined || condition === tag ? header('range') : undefined,
