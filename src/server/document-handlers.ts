@@ -1,5 +1,6 @@
 import { openApiDocument } from '../api/openapi.ts';
-import type { ReadyCheck } from '../pods/node-control.ts';
+import { isCoded } from '../errors/coded-error.ts';
+import type { NodeControl, ReadyCheck } from '../pods/node-control.ts';
 import { json } from './api-request.ts';
 import { plain } from './kubelet-routes.ts';
 import type { ApiOptions, Handlers } from './stasis-routes.ts';
@@ -10,10 +11,20 @@ export function documentHandlers({ node, version }: ApiOptions): Handlers<'docum
   return {
     document: async () => json(document),
     ready: async ({ query, signal }) => {
-      const checks = [{ name: 'ping', problem: undefined }, ...(await node.ready(signal))];
+      const checks = [{ name: 'ping', problem: undefined }, ...(await checksOf(node, signal))];
       return readyAnswer(checks, query.text('verbose') !== undefined);
     },
   };
+}
+
+/** A node that is not there yet says itself what it waits for. */
+async function checksOf(node: NodeControl, signal: AbortSignal): Promise<ReadyCheck[]> {
+  try {
+    return await node.ready(signal);
+  } catch (error) {
+    if (!isCoded(error, 'unavailable')) throw error;
+    return [{ name: 'runtime', problem: error.message }];
+  }
 }
 
 const nosniff = { 'x-content-type-options': 'nosniff' };
