@@ -97,7 +97,8 @@ function wrong(message: string): CodedError {
 async function bodyText(context: StasisContext): Promise<string> {
   const pieces: Uint8Array[] = [];
   let size = 0;
-  for await (const piece of context.env.incoming as AsyncIterable<Uint8Array>) {
+  // The answer that it is too long still has to go out on the same connection.
+  for await (const piece of context.env.incoming.iterator({ destroyOnReturn: false })) {
     size += piece.length;
     if (size > bodyLimit) {
       throw new CodedError('resource-exhausted', `the body has more than ${bodyLimit} bytes`);

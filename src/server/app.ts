@@ -64,7 +64,8 @@ export function createApp(given: AppOptions): StasisApp {
   app.notFound(() => plain(404, bodies.notFound));
   app.onError((error, context) => {
     const facts = context.get('facts');
-    if (facts) facts.error = messageOf(error);
+    const code = isCoded(error) ? error.code : 'internal';
+    if (facts) facts.error = facts.aboutContents ? code : messageOf(error);
     return errorResponse(error);
   });
   return app;

@@ -31,5 +31,8 @@ export interface RequestFacts {
   resource: string;
   decision: AuditRecord['decision'];
   archive?: string;
+  /** First line of what went wrong; of a request about contents its code alone. */
   error?: string;
+  /** What goes wrong may have contents, or what was looked for, in its words. */
+  aboutContents?: boolean;
 }

@@ -33,10 +33,12 @@ export function lookHandlers({ node }: ApiOptions): Handlers<Names> {
   };
   return {
     inspect: async (request) => {
+      request.facts.aboutContents = true;
       const archive = await find(request);
       return jsonText(await node.look.inspect(archive, inspectRequest(request), request.signal));
     },
     search: async (request) => {
+      request.facts.aboutContents = true;
       const asked = await request.body(searchRequest);
       if (asked.pattern === undefined && !asked.secrets) {
         throw new CodedError('invalid-argument', 'the body has neither pattern nor secrets');
