@@ -68,6 +68,11 @@ export class PodStreams {
     yield* readContainerLog(path, { follow, ended, ...(tail === undefined ? {} : { tail }) }, signal);
   }
 
+  /** @throws CodedError `not-found` unless this node has the pod, and it the container */
+  mustHave(address: ContainerAddress): void {
+    this.#find(address);
+  }
+
   #find({ namespace, pod, container }: ContainerAddress): { record: PodRecord; name: string } {
     const record = this.#pods.find(namespace, pod);
     if (!record) throw new CodedError('not-found', `this node has no pod ${namespace}/${pod}`);

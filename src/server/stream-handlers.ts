@@ -34,6 +34,7 @@ export function streamHandlers({ node, streams }: ApiOptions): Handlers<'exec' |
         previous: query.flag('previous'),
       };
       const { streams: pods } = node;
+      pods.mustHave(address);
       return grant(streams.log((signal) => pods.log(address, options, signal)));
     },
   };

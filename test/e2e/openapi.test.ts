@@ -85,7 +85,17 @@ test('the OpenAPI document is right about every answer of a running daemon', nee
   const ask = asker(node, () => document, seen);
   document = JSON.parse(await ask('document'));
 
-  for (const name of ['live', 'health', 'metrics', 'ready', 'node', 'runtime', 'pods', 'devices', 'cpus'] as const) {
+  for (const name of [
+    'live',
+    'health',
+    'metrics',
+    'ready',
+    'node',
+    'runtime',
+    'pods',
+    'devices',
+    'cpus',
+  ] as const) {
     await ask(name);
   }
   await ask('ready', { query: { verbose: '' } });
