@@ -37,6 +37,8 @@ export const commandLines: readonly string[] = [
   'edit --annotation a=b COPY',
   'build -o image.tar ARCHIVE hostile:1',
   'insert -t kubelet -i ARCHIVE',
+  'convert --to podman --image-id x -o converted.tar ARCHIVE',
+  'convert --to crio --image i:1 -o converted.tar ARCHIVE',
 ];
 
 const executable = join(project, 'dist/stasis');
