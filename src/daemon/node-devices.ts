@@ -25,11 +25,13 @@ const expiryInterval = 10_000;
 /** The devices of this node: who gives them to pods, and the sockets on which plugins and others speak with us. */
 export interface NodeDevices {
   resources: NodeResources;
-  list(pods: NodePods): DeviceSummary[];
+  list(pods: KnownPods): DeviceSummary[];
   /** Starts to serve; before it plugins are not known. */
-  start(pods: NodePods, more: CpuAndMemory): Promise<void>;
+  start(pods: KnownPods, more: CpuAndMemory): Promise<void>;
   close(): Promise<void>;
 }
+
+type KnownPods = Pick<NodePods, 'records' | 'reconsider'>;
 
 const sockets: Sockets = { dial: dialUnixSocket, serve: serveUnixSocket };
 
@@ -93,7 +95,7 @@ function ownDevices(root: string, directory: string, registry: DeviceRegistry, l
   };
 }
 
-function podsOf(pods: NodePods) {
+function podsOf(pods: KnownPods) {
   return pods.records().flatMap(({ pod, drained }) => (drained ? [] : [pod]));
 }
 
