@@ -218,3 +218,22 @@ test('two pods that come at once never get one device', async (t) => {
     ['a', 'b', 'c', 'd'],
   );
 });
+
+test('a plugin that hangs holds up no pod that wants nothing of it', async (t) => {
+  const node = await withPlugin(t, ['a']);
+  let answer = () => {};
+  node.plugin.hold = new Promise((done) => {
+    answer = done;
+  });
+  const waiting = node.manager.admit(podOf('p', { c: { [gpu]: 1 } }), newPod('p'), signal);
+  await until('the plugin is asked', () => node.plugin.calls.includes('Allocate a'));
+  const plain = podOf('q', { c: {} });
+  await node.manager.admit(plain, newPod('q', ['p']), signal);
+  const [container] = plain.spec.containers;
+  assert.ok(container);
+  assert.deepEqual((await node.manager.grant(plain, container, signal)).devices, []);
+  await node.manager.release('q');
+  answer();
+  await waiting;
+  assert.deepEqual(owned(node, 'p'), { c: ['a'] });
+});

@@ -3,7 +3,7 @@ import { type ContainerGrant, joinGrants, nothingGranted } from '../pods/contain
 import { InTurn } from '../pods/in-turn.ts';
 import type { Log } from '../pods/node-pods.ts';
 import type { AdmissionFacts, NodeResources } from '../pods/node-resources.ts';
-import { type Container, isSidecar, type Pod } from '../pods/pod.ts';
+import { allContainers, type Container, isSidecar, type Pod } from '../pods/pod.ts';
 import { parseQuantity } from '../pods/quantity.ts';
 import { type Allocation, grantOf, idsOf, newAllocation, nodesOf } from './allocations.ts';
 import { chooseDevices } from './choose-devices.ts';
@@ -32,17 +32,21 @@ export class DeviceManager implements NodeResources {
     this.#log = log;
   }
 
-  admit(pod: Pod, facts: AdmissionFacts, signal: AbortSignal): Promise<void> {
-    return this.#inTurn.run('', async () => {
+  async admit(pod: Pod, facts: AdmissionFacts, signal: AbortSignal): Promise<void> {
+    // A plugin that hangs holds up nobody who wants nothing of any.
+    if (allContainers(pod).every((container) => wantedBy(container).size === 0)) return;
+    await this.#inTurn.run('', async () => {
       const init = pod.spec.initContainers ?? [];
-      const alive = ({ PodUID }: Allocation) => facts.alive.has(PodUID);
+      // Who has ended now keeps nothing; whoever comes meanwhile waits for its turn.
+      const ended = this.#registry.allocations().filter(({ PodUID }) => !facts.alive.has(PodUID));
+      const over = new Set(ended.map(({ PodUID }) => PodUID));
+      const alive = ({ PodUID }: Allocation) => !over.has(PodUID);
       const draft = this.#draft(pod, alive);
       for (const container of [...init, ...pod.spec.containers]) {
         const running = facts.running.has(container.name);
         await this.#setAside(draft, container, running, signal);
         this.#share(draft, container, init.includes(container) && !isSidecar(container));
       }
-      // Pods that have ended keep nothing, even where nothing is given now.
       if (draft.added.length === 0 && this.#registry.allocations().every(alive)) return;
       await this.#registry.save((allocations) => [...allocations.filter(alive), ...draft.added]);
     });

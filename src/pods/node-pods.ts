@@ -61,7 +61,6 @@ export class NodePods {
   readonly #options: NodePodsOptions;
   readonly #records = new Map<string, PodRecord>();
   readonly #inTurn = new InTurn();
-  readonly #admitting = new InTurn();
   readonly #troubles = new Map<string, Trouble>();
   readonly #admissions: Admissions;
   readonly #stopping = new AbortController();
@@ -151,20 +150,19 @@ export class NodePods {
   async admit({ pod, restoring = false }: PodRecord, signal: AbortSignal): Promise<void> {
     const { uid } = pod.metadata;
     if (this.#admissions.has(uid)) return;
-    // One pod after the other: who is alive is true until the answer is there.
-    await this.#admitting.run('', async () => {
-      const actual = await actualPod(this.#options.runtime, undefined, signal);
-      const alive = this.records().filter((record) => !hasFinished(record.pod, ofPod(actual, uidOf(record))));
-      const mine = ofPod(actual, uid);
-      const living = mine.sandboxes.find(({ ready }) => ready);
-      const running = living ? containersIn(mine, living) : [];
-      const facts = {
-        alive: new Set([uid, ...alive.map(uidOf)]),
-        running: new Set(running.map(({ name }) => name)),
-      };
-      // A process that is to continue has what it had, or waits for it.
-      await this.#admissions.admit(pod, facts, living !== undefined || restoring, signal);
-    });
+    const actual = await actualPod(this.#options.runtime, undefined, signal);
+    const ended = this.records().filter((record) => hasFinished(record.pod, ofPod(actual, uidOf(record))));
+    const over = new Set(ended.map(uidOf));
+    const mine = ofPod(actual, uid);
+    const living = mine.sandboxes.find(({ ready }) => ready);
+    const running = living ? containersIn(mine, living) : [];
+    const facts = {
+      // Whoever is accepted meanwhile is alive as well.
+      alive: { has: (each: string) => each === uid || (this.#records.has(each) && !over.has(each)) },
+      running: new Set(running.map(({ name }) => name)),
+    };
+    // A process that is to continue has what it had, or waits for it.
+    await this.#admissions.admit(pod, facts, living !== undefined || restoring, signal);
   }
 
   /** Tries pods again that were rejected: something on the node is free, or there, that was not. */

@@ -3,8 +3,11 @@ import type { Container, Pod } from './pod.ts';
 
 /** What the node knows about a pod when it is to be admitted. */
 export interface AdmissionFacts {
-  /** Uids of every pod of this node that has not ended, this one included: what others hold may be taken back. */
-  alive: ReadonlySet<string>;
+  /**
+   * Uids of every pod of this node that has not ended, this one included, as of when it is asked: what others hold
+   * may be taken back.
+   */
+  alive: Pick<ReadonlySet<string>, 'has'>;
   /**
    * Names of containers of this pod that were made already in a sandbox that lives, as after a restart of ours:
    * they have what they need, and nothing changes for them.

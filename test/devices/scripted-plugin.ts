@@ -35,6 +35,8 @@ export class ScriptedPlugin {
   readonly failures = new Map<string, string>();
   /** Device ids that it would rather give, best first. */
   preferred: readonly string[] = [];
+  /** What its answers wait for. */
+  hold: Promise<void> | undefined;
   /** Whether an allocation has an answer for its container. */
   answers = true;
   #devices: readonly ScriptedDevice[];
@@ -141,8 +143,9 @@ export class ScriptedPlugin {
     }
   }
 
-  #answer<T>(call: string, answer: () => T): T {
+  async #answer<T>(call: string, answer: () => T): Promise<T> {
     this.calls.push(call);
+    await this.hold;
     const failure = this.failures.get(call.split(' ')[0] ?? '');
     if (failure !== undefined) throw new ConnectError(failure, Code.Unknown);
     return answer();
