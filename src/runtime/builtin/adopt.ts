@@ -7,6 +7,7 @@ import { allProcesses, argumentsOf, endProcesses } from './end-processes.ts';
 import type { Machine } from './machine.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import { containerState } from './paths.ts';
+import { leaveNetwork, lookAtNetwork } from './pod-network.ts';
 import { identify, readPidFile } from './process-identity.ts';
 import { type ContainerRecord, type ProcessIdentity, phaseOf } from './records.ts';
 import { releaseSandbox, sandboxLives } from './sandbox-lifecycle.ts';
@@ -36,8 +37,11 @@ export async function adopt(machine: Machine): Promise<void> {
     }
   }
   for (const sandbox of machine.sandboxes.all().filter(({ state }) => state === 'notready')) {
+    await leaveNetwork(machine, sandbox).catch((error: unknown) => machine.log(messageOf(error)));
     await releaseSandbox(machine.paths, machine.cgroups, sandbox.id, sandbox.cgroup);
   }
+  const ready = machine.sandboxes.all().filter(({ state }) => state === 'ready');
+  for (const sandbox of ready) await lookAtNetwork(machine, sandbox);
 }
 
 async function adoptContainer(machine: Machine, container: ContainerRecord): Promise<void> {

@@ -14,6 +14,7 @@ import {
   PodSandboxStatusSchema,
   Signal,
 } from '../../gen/cri/v1/api_pb.ts';
+import { addressesOf } from './cni.ts';
 import type { ImageRecord } from './image-record.ts';
 import { type ContainerPhase, type ContainerRecord, phaseOf, type SandboxRecord } from './records.ts';
 
@@ -43,7 +44,7 @@ export function sandboxAnswer({
   });
 }
 
-/** A pod as its own status shows it. There is no address to tell: its network reaches itself alone. */
+/** A pod as its own status shows it; without an address where its network reaches itself alone. */
 export function sandboxStatusAnswer(record: SandboxRecord): PodSandboxStatus {
   const { id, config, createdAt, runtimeHandler } = record;
   const { metadata, labels, annotations } = config;
@@ -51,9 +52,14 @@ export function sandboxStatusAnswer(record: SandboxRecord): PodSandboxStatus {
   return create(PodSandboxStatusSchema, {
     ...{ id, state: sandboxState(record), createdAt, labels, annotations, runtimeHandler },
     ...(metadata && { metadata }),
-    network: {},
+    network: networkAnswer(record),
     linux: { namespaces: { ...(options && { options }) } },
   });
+}
+
+function networkAnswer({ network }: SandboxRecord) {
+  const [ip = '', ...more] = network ? addressesOf(network) : [];
+  return { ip, additionalIps: more.map((address) => ({ ip: address })) };
 }
 
 /** A container as lists show it. */

@@ -9,6 +9,7 @@ import { type DirectoryLock, lockDirectory } from '../../localfs/directory-lock.
 import { makeDirectories } from '../../localfs/make-directories.ts';
 import { adopt } from './adopt.ts';
 import { findCgroups, removeCgroup } from './cgroups.ts';
+import { type CniPlaces, usualCniPlaces } from './cni.ts';
 import { noticeEnd, refresh } from './container-end.ts';
 import { ContainerEvents } from './container-events.ts';
 import { createContainer, removeContainer } from './container-lifecycle.ts';
@@ -43,6 +44,8 @@ export interface BuiltinRuntimeOptions {
   log?: (line: string) => void;
   /** Learns how far checkpoints are. */
   tell?: (event: RuntimeEvent) => void;
+  /** Where CNI's plugins and configuration are; the usual places where left out. */
+  cni?: CniPlaces;
   /** The product's version, for callers that ask. */
   version?: string;
   /** Executables to use in place of those on PATH. */
@@ -156,6 +159,7 @@ async function openMachine(paths: RuntimePaths, options: BuiltinRuntimeOptions):
     events: new ContainerEvents(),
     hooks: options.hooks,
     streams: new StreamingServer(log),
+    cni: options.cni ?? usualCniPlaces,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Cgroups } from './cgroups.ts';
+import type { CniPlaces } from './cni.ts';
 import type { ContainerEvents } from './container-events.ts';
 import type { CheckpointHooks } from './hooks.ts';
 import type { ImageStore } from './image-store.ts';
@@ -28,6 +29,7 @@ export interface Machine {
   events: ContainerEvents;
   hooks: CheckpointHooks | undefined;
   streams: StreamingServer;
+  cni: CniPlaces;
 }
 
 /** Nanoseconds since 1970. */

@@ -7,6 +7,8 @@ import {
   PodSandboxConfigSchema,
 } from '../../gen/cri/v1/api_pb.ts';
 
+import type { CniAttachment } from './cni.ts';
+
 /** Times are nanoseconds since 1970, as in the container runtime interface. */
 export type Nanoseconds = bigint;
 
@@ -25,6 +27,8 @@ export interface SandboxRecord {
   createdAt: Nanoseconds;
   /** Files that hold the pod's own namespaces; without one, the node's is used. */
   namespaces: { network?: string; ipc?: string; uts?: string };
+  /** The network for pods that it is in; without it, its network reaches itself alone. */
+  network?: CniAttachment;
   /** Folder that holds the shared /dev/shm; without one, the node's is used. */
   shm?: string;
   /** Below the cgroup2 mount, with a leading slash. Containers have one of their own below it. */

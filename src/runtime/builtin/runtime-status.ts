@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../errors/coded-error.ts';
+import { readCniNetwork } from './cni.ts';
 import type { Machine } from './machine.ts';
 import { containerDirectory } from './paths.ts';
 import type { ContainerRecord, SandboxRecord } from './records.ts';
@@ -24,7 +25,7 @@ export async function runtimeStatus(machine: Machine, settings: { runtime: strin
             message: `not installed: ${missing.join(', ')}`,
           }),
         },
-        { type: 'NetworkReady', status: true, message: "pods have a loopback device or the node's network" },
+        await networkCondition(machine),
       ],
     },
     runtimeHandlers: [
@@ -43,6 +44,18 @@ export async function runtimeStatus(machine: Machine, settings: { runtime: strin
       },
     }),
   };
+}
+
+/** Pods run without CNI too: what they have then is said. */
+async function networkCondition(machine: Machine) {
+  const without = "pods have a loopback device or the node's network: no CNI configuration";
+  try {
+    const network = await readCniNetwork(machine.cni);
+    const message = network ? `pods are in the CNI network ${network.name}` : without;
+    return { type: 'NetworkReady', status: true, message };
+  } catch (error) {
+    return { type: 'NetworkReady', status: false, reason: 'CniConfiguration', message: messageOf(error) };
+  }
 }
 
 async function programVersions(machine: Machine): Promise<Record<string, string | undefined>> {

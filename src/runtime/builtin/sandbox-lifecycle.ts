@@ -98,15 +98,20 @@ async function writeNetworkFiles(paths: RuntimePaths, record: SandboxRecord): Pr
   const folder = sandboxDirectory(paths, record.id);
   const { config } = record;
   const hostname = config.hostname || (await nodeName());
-  const hosts = [
-    '127.0.0.1\tlocalhost',
-    '::1\tlocalhost ip6-localhost ip6-loopback',
-    ...(hostname === 'localhost' ? [] : [`127.0.0.1\t${hostname}`]),
-  ];
-  await writeFileAtomic(join(folder, 'hosts'), text(hosts), 0o644);
+  await writeFileAtomic(join(folder, 'hosts'), await hostsFile(config, '127.0.0.1'), 0o644);
   await writeFileAtomic(join(folder, 'hostname'), text([hostname]), 0o644);
   const resolver = config.dnsConfig ? dnsLines(config.dnsConfig) : await nodeResolver();
   await writeFileAtomic(join(folder, 'resolv.conf'), text(resolver), 0o644);
+}
+
+/** /etc/hosts of a pod whose own name stands for `address`. */
+export async function hostsFile(config: PodSandboxConfig, address: string): Promise<Uint8Array> {
+  const hostname = config.hostname || (await nodeName());
+  return text([
+    '127.0.0.1\tlocalhost',
+    '::1\tlocalhost ip6-localhost ip6-loopback',
+    ...(hostname === 'localhost' ? [] : [`${address}\t${hostname}`]),
+  ]);
 }
 
 function text(lines: readonly string[]): Uint8Array {

@@ -1,10 +1,11 @@
-import { CodedError } from '../../errors/coded-error.ts';
+import { CodedError, messageOf } from '../../errors/coded-error.ts';
 import type { PodSandboxConfig } from '../../gen/cri/v1/api_pb.ts';
 import { privateDirectory } from '../../localfs/atomic-file.ts';
 import { makeDirectories } from '../../localfs/make-directories.ts';
 import { newId, removeContainer, stopContainer } from './container-lifecycle.ts';
 import { type Machine, now } from './machine.ts';
 import { sandboxDirectory } from './paths.ts';
+import { joinNetwork, leaveNetwork } from './pod-network.ts';
 import type { ContainerRecord, SandboxRecord } from './records.ts';
 import { checkSandboxConfig, makeSandbox, podCgroup, releaseSandbox } from './sandbox-lifecycle.ts';
 
@@ -37,10 +38,12 @@ export async function runSandbox(
     // Known before there is anything of it, so that whatever is made can be found again.
     await machine.sandboxes.save(record);
     await makeSandbox(machine.paths, machine.cgroups, record, signal);
+    await joinNetwork(machine, record, signal);
     record.state = 'ready';
     delete record.making;
     await machine.sandboxes.save(record);
   } catch (error) {
+    await leaveNetwork(machine, record).catch((failed: unknown) => machine.log(messageOf(failed)));
     await releaseSandbox(machine.paths, machine.cgroups, id, record.cgroup);
     await machine.sandboxes.remove(id);
     throw error;
@@ -62,6 +65,7 @@ export async function stopSandbox(machine: Machine, record: SandboxRecord): Prom
   for (const container of containersIn(machine, record.id)) {
     await machine.queue.run(container.id, () => stopContainer(machine, container, 0));
   }
+  await leaveNetwork(machine, record);
   await releaseSandbox(machine.paths, machine.cgroups, record.id, record.cgroup);
 }
 
