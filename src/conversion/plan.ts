@@ -88,7 +88,9 @@ export async function planConversion(input: PlanInput): Promise<ConversionPlan> 
   const copied = new Map<string, string>();
   for (const name of names) {
     if (written.has(name) || description.includes(name) || handled.includes(name)) continue;
-    copied.set(name, name === log ? logNames[options.target] : name);
+    const to = name === log ? logNames[options.target] : name;
+    // The log that counts gets the name; another one that had it is left.
+    if (name === log || log === undefined || to !== logNames[options.target]) copied.set(name, to);
   }
   if (!isSame(input)) notes.push(...leftOver(input, log));
   // What is copied stays; what is neither written nor copied is described otherwise at the target.

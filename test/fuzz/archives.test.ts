@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fuzz } from '../fuzz.ts';
 import * as archive from './archive.ts';
+import * as conversion from './conversion.ts';
 import * as manifest from './manifest.ts';
 import * as ociLayout from './oci-layout.ts';
 import * as tar from './tar.ts';
@@ -12,6 +13,7 @@ const targets = {
   'archives in every packing': archive,
   'zstd frames': zstdFrames,
   'stasis.json': manifest,
+  'conversions between engines': conversion,
   'OCI layouts': ociLayout,
 };
 
