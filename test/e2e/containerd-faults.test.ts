@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -30,9 +30,7 @@ function criuOf(id: string): number | undefined {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       if (readFileSync(`/proc/${pid}/comm`, 'utf8') !== 'criu\n') continue;
-      const files = readdirSync(`/proc/${pid}/fd`).map((fd) =>
-        execFileSync('readlink', [`/proc/${pid}/fd/${fd}`], { encoding: 'utf8' }),
-      );
+      const files = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
       if (files.some((file) => file.includes(id))) return Number(pid);
     } catch {
       // It has ended.
@@ -154,7 +152,7 @@ test('criu killed while it works for containerd: 500, the container runs', needs
 
 function hasPages(pid: number): boolean {
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-    const path = execFileSync('readlink', [`/proc/${pid}/fd/${fd}`], { encoding: 'utf8' }).trim();
+    const path = readlinkSync(`/proc/${pid}/fd/${fd}`);
     if (/pages-\d+\.img$/.test(path)) return statSync(`/proc/${pid}/fd/${fd}`).size > 100 << 20;
   }
   return false;
