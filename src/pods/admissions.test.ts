@@ -70,6 +70,17 @@ test('Admissions.admit leaves a pod whose sandbox lives what it has', async () =
   assert.ok(first.holders.has('u'));
 });
 
+test('Admissions.admit says why a pod was rejected, also where taking back fails', async () => {
+  const told: string[] = [];
+  const stuck = new Pieces(1);
+  stuck.release = async () => {
+    throw new CodedError('unavailable', 'the disk is full');
+  };
+  const admissions = new Admissions([stuck, new Pieces(0)], (message) => told.push(message));
+  await assert.rejects(admissions.admit(pod, facts, false, signal), RejectedError);
+  assert.deepEqual(told, ['the disk is full']);
+});
+
 test('RejectedError uses the reason that comes with the error', () => {
   const cause = new CodedError('failed-precondition', 'SMT Alignment Error', {
     data: { reason: 'SMTAlignmentError' },

@@ -25,13 +25,13 @@ export class RejectedError extends CodedError {
 /** Everything that the node gives to containers for themselves, as one. */
 export class Admissions {
   readonly #resources: readonly NodeResources[];
-  readonly #conflict: (message: string) => void;
+  readonly #tell: (message: string) => void;
   readonly #admitted = new Set<string>();
 
-  /** @param conflict is told where two of them give a container the same thing; the first one wins */
-  constructor(resources: readonly NodeResources[], conflict: (message: string) => void) {
+  /** @param tell is told where two of them give a container the same thing (the first one wins), and of failures */
+  constructor(resources: readonly NodeResources[], tell: (message: string) => void) {
     this.#resources = resources;
-    this.#conflict = conflict;
+    this.#tell = tell;
   }
 
   /** Whether the pod has been admitted by this process. */
@@ -51,7 +51,8 @@ export class Admissions {
       for (const resources of this.#resources) await resources.admit(pod, facts, signal);
     } catch (error) {
       if (signal.aborted) throw error;
-      if (!keep) await this.release(uid);
+      // Why it was rejected is what counts; what could not be taken back is the pod's when it is tried again.
+      if (!keep) await this.release(uid).catch((problem: unknown) => this.#tell(messageOf(problem)));
       throw new RejectedError(error);
     }
     this.#admitted.add(uid);
@@ -63,7 +64,7 @@ export class Admissions {
     for (const resources of this.#resources) {
       const more = await resources.grant(pod, container, signal);
       all = joinGrants(all, more, (what) =>
-        this.#conflict(`container ${container.name} of pod ${podName(pod)} is given ${what} twice`),
+        this.#tell(`container ${container.name} of pod ${podName(pod)} is given ${what} twice`),
       );
     }
     return all;
