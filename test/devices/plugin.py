@@ -10,20 +10,10 @@ import threading
 from concurrent import futures
 
 import grpc
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from descriptors import messages
 
 descriptors, directory, resource, *devices = sys.argv[1:]
-pool = descriptor_pool.DescriptorPool()
-with open(descriptors, "rb") as file:
-    for schema in descriptor_pb2.FileDescriptorSet.FromString(file.read()).file:
-        pool.AddSerializedFile(schema.SerializeToString())
-
-
-def message(name):
-    schema = pool.FindMessageTypeByName("v1beta1." + name)
-    if hasattr(message_factory, "GetMessageClass"):
-        return message_factory.GetMessageClass(schema)
-    return message_factory.MessageFactory(pool).GetPrototype(schema)
+message = messages(descriptors, "v1beta1")
 
 
 def identifier(path):

@@ -9,7 +9,7 @@ import { podResources } from '../../src/runtime/cri/pod-resources.ts';
 import { ScriptedPlugin } from '../devices/scripted-plugin.ts';
 import { startContainerd } from '../engines/containerd.ts';
 import { makeRootfs, writeImage } from '../engines/image.ts';
-import { atEnd, folderFor, needsRuntime, project, startFor, until } from '../runtime.ts';
+import { atEnd, folderFor, needsRuntime, project, runFor, startFor, until } from '../runtime.ts';
 import { signal, TestNode } from './node.ts';
 
 const rootfs = join(mkdtempSync(join(tmpdir(), 'stasis-image-')), 'rootfs');
@@ -45,6 +45,16 @@ function examplePlugin(t: TestContext, node: TestNode, given: readonly string[] 
     out += text;
   });
   return { child, registrations: () => out.split('\n').length - 1 };
+}
+
+/** The schemas of a folder in the form in which other languages read them. */
+function descriptorsOf(t: TestContext, folder: string): string {
+  const file = join(folderFor(t), 'descriptors.binpb');
+  const proto = join(project, 'proto');
+  const args = ['build', proto, '--path', join(proto, folder), '-o', file];
+  const built = spawnSync(join(project, 'node_modules/.bin/buf'), args, { encoding: 'utf8' });
+  assert.equal(built.status, 0, built.stderr);
+  return file;
 }
 
 async function devices(node: TestNode): Promise<DeviceSummary[]> {
@@ -151,18 +161,11 @@ test(
 test('a plugin in Python, over another implementation of gRPC, gives its device', needsRuntime, async (t) => {
   const node = new TestNode(t);
   await node.start();
-  const folder = folderFor(t);
-  const descriptors = join(folder, 'descriptors.binpb');
-  const built = spawnSync(
-    join(project, 'node_modules/.bin/buf'),
-    ['build', join(project, 'proto'), '--path', join(project, 'proto/deviceplugin'), '-o', descriptors],
-    { encoding: 'utf8' },
-  );
-  assert.equal(built.status, 0, built.stderr);
+  const descriptors = descriptorsOf(t, 'deviceplugin');
   const program = join(project, 'test/devices/plugin.py');
   const directory = join(node.root, 'device-plugins');
   const name = 'example.org/python';
-  const child = startFor(t, 'python3', [program, descriptors, directory, name, ...paths], {
+  const child = startFor(t, 'python3', ['-B', program, descriptors, directory, name, ...paths], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let out = '';
@@ -180,6 +183,17 @@ test('a plugin in Python, over another implementation of gRPC, gives its device'
   await until('it tells', () => node.output('p', 'c').length === 2);
   assert.deepEqual(node.output('p', 'c'), ['/dev/tun', described('/dev/net/tun')]);
   assert.match(out, /prestart net-tun\n/);
+  // And what a monitor in Python is told.
+  const asking = join(project, 'test/devices/pod_resources.py');
+  const socket = join(node.root, 'pod-resources/kubelet.sock');
+  const told = await runFor(t, 'python3', ['-B', asking, descriptorsOf(t, 'podresources'), socket]);
+  assert.equal(told.stderr, '');
+  assert.deepEqual(told.stdout.trim().split('\n'), [
+    `has default p c ${name} net-tun`,
+    `could have ${name} fuse`,
+    `could have ${name} net-tun`,
+    'NOT_FOUND pod x in namespace default not found',
+  ]);
 });
 
 test(
