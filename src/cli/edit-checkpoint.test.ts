@@ -205,3 +205,9 @@ test('edit + no checkpoint, no file, a folder: refused in words', async (t) => {
   assert.equal(await edit(`${folder}/none`), `Error: stat ${folder}/none: no such file or directory\n`);
   assert.equal(await edit(folder), `Error: input ${folder} not a regular file\n`);
 });
+
+test('edit -: standard input is refused by name', async () => {
+  const console = capturedConsole();
+  assert.equal(await run(commands, ['edit', '--annotation', 'a=b', '-'], console), 1);
+  assert.equal(console.err.text, 'Error: an archive is edited where it lies: standard input has no place\n');
+});

@@ -10,7 +10,7 @@ import { CodedError } from '../errors/coded-error.ts';
 import { editArchive, type ReadMember } from '../localfs/edit-archive.ts';
 import { sha256, sha256Of } from '../localfs/sha256.ts';
 import { systemErrorCode, systemErrorText } from '../localfs/system-error.ts';
-import { CommandError } from './command.ts';
+import { CommandError, UsageError } from './command.ts';
 import type { Console } from './console.ts';
 import { printable } from './output/escape.ts';
 import { Progress } from './progress.ts';
@@ -29,6 +29,7 @@ export interface EditWords {
 /** Rewrites the archive at `path`. What a port change did is said on standard error. */
 export async function editCheckpoint(path: string, words: EditWords, console: Console): Promise<void> {
   const edits = editsOf(words);
+  if (path === '-') throw new UsageError('an archive is edited where it lies: standard input has no place');
   await requireFile(path);
   const progress = new Progress(console.err, 'editing');
   let expected: ReadonlyMap<string, Uint8Array> = new Map();
