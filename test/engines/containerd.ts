@@ -34,12 +34,13 @@ const handler = (name: string): string => `
         BinaryName = "/usr/local/libexec/oci/${name}"
         SystemdCgroup = false`;
 
-const settings = (folder: string): string => `version = 3
-root = "${folder}/root"
-state = "${folder}/state"
+/** Its configuration: where it keeps what lasts, and where its state and its socket are. */
+export const containerdSettings = (root: string, state: string): string => `version = 3
+root = "${root}"
+state = "${state}"
 disabled_plugins = ["io.containerd.grpc.v1.nri", "io.containerd.tracing.processor.v1.otlp", "io.containerd.internal.v1.tracing"]
 [grpc]
-  address = "${folder}/containerd.sock"
+  address = "${state}/containerd.sock"
 [plugins.'io.containerd.cri.v1.images']
   snapshotter = "overlayfs"
   [plugins.'io.containerd.cri.v1.images'.pinned_images]
@@ -66,7 +67,7 @@ export async function startContainerd(
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const socket = join(folder, 'containerd.sock');
   const log = join(folder, 'containerd.log');
-  writeFileSync(join(folder, 'config.toml'), settings(folder));
+  writeFileSync(join(folder, 'config.toml'), containerdSettings(join(folder, 'root'), folder));
   const output = openSync(log, 'w');
   const launch = (): ChildProcess =>
     spawn('containerd', ['--config', join(folder, 'config.toml')], {
