@@ -86,6 +86,11 @@ function namespaceNotes(source: ConversionSource, { target, pod }: ConversionOpt
     const detail =
       'a pod that shares its process namespace (shareProcessNamespace), with the same numbers free';
     notes.push({ kind: 'needed', about: 'process namespace', detail });
+    if (target === 'containerd' && source.program === 'crun') {
+      const blind =
+        'with crun containerd does not see the end of what was restored into a shared one, and cannot stop it';
+      notes.push({ kind: 'changed', about: 'process namespace', detail: blind });
+    }
   }
   return notes;
 }

@@ -92,6 +92,45 @@ test(
   },
 );
 
+test(
+  'convertArchive + a container of a pod goes on in a pod of Podman that shares the same',
+  needsRuntime,
+  async (t) => {
+    const { image, stations } = await openStations(t);
+    const folder = folderFor(t, 'converted');
+    const containerd = stations[1];
+    assert.ok(containerd);
+    const findImageId = (name: string) => must('podman', ['image', 'inspect', '--format={{.Id}}', name]);
+    for (const [program, sharedProcesses] of [
+      ['crun', true],
+      ['runc', true],
+      ['crun', false],
+    ] as const) {
+      const { archive, count } = await containerd.capture(program, sharedProcesses);
+      const pod = `pod-${process.pid}`;
+      const name = `member-${process.pid}`;
+      const output = join(folder, 'pod.tar');
+      const wishes = { target: 'podman', name, pod: true, findImageId } as const;
+      const { notes } = await convertArchive(archive, output, wishes);
+      const told = notes.find(({ about }) => about === 'pod')?.detail ?? '';
+      const share = /--share (\S+),/.exec(told)?.[1];
+      assert.equal(share, sharedProcesses ? 'ipc,net,pid,uts' : 'ipc,net,uts');
+      const infra = [`--infra-image=${image}`, '--infra-command=/bin/sleep 100000'];
+      const flags = ['--runtime', program];
+      await must('podman', [...flags, 'pod', 'create', `--name=${pod}`, `--share=${share}`, ...infra]);
+      try {
+        await must('podman', [...flags, 'container', 'restore', `--pod=${pod}`, `--import=${output}`]);
+        const reached = async () => Number(await must('podman', [...flags, 'exec', name, 'cat', '/count']));
+        const before = await reached();
+        assert.ok(before >= count);
+        await until('it goes on', async () => (await reached()) > before);
+      } finally {
+        await must('podman', [...flags, 'pod', 'rm', '--force', '--time=0', pod]);
+      }
+    }
+  },
+);
+
 /** Runs the counter in a bundle of its own, and writes CRIU's images beside it. */
 async function captureBundle(
   t: TestContext,

@@ -26,7 +26,7 @@ export interface Station {
   /** The image that it has. */
   image: string;
   /** Runs the counter and captures it; nothing of it remains but the archive. */
-  capture(program: Program): Promise<Captured>;
+  capture(program: Program, sharedProcesses?: boolean): Promise<Captured>;
   /** Continues from the archive. @returns a number that it says after the restore, which it has gone on from */
   restore(archive: string, name: string, program: Program): Promise<number>;
   /** The same from an OCI image of an archive. @param archive what the image was made of */
@@ -154,8 +154,8 @@ function criStation(
   return {
     name,
     image,
-    async capture(program) {
-      const { id, sandbox, log } = await start(program, image, undefined);
+    async capture(program, sharedProcesses) {
+      const { id, sandbox, log } = await start(program, image, undefined, sharedProcesses);
       await until('the counter to count', () => (numbers(log).at(-1) ?? 0) >= 5);
       const count = numbers(log).at(-1) ?? 0;
       const archive = join(folder, `${name}-${program}.tar`);
@@ -200,10 +200,16 @@ async function specOf(archive: string): Promise<ArchivedSpec> {
 /** Makes a pod and a container in it as a kubelet would, hiding and mounting what a checkpoint asks for. */
 function criStarter(name: string, runtime: Client<typeof RuntimeService>, place: string) {
   let made = 0;
-  return async (handler: Program, image: string, archived: ArchivedSpec | undefined) => {
+  return async (
+    handler: Program,
+    image: string,
+    archived: ArchivedSpec | undefined,
+    sharedProcesses = false,
+  ) => {
     const pod = `${name}-${++made}`;
     const labels = { 'io.kubernetes.pod.name': pod, 'io.kubernetes.pod.namespace': 'default' };
-    const namespaceOptions = { network: NamespaceMode.POD, pid: NamespaceMode.CONTAINER };
+    const pid = sharedProcesses ? NamespaceMode.POD : NamespaceMode.CONTAINER;
+    const namespaceOptions = { network: NamespaceMode.POD, pid };
     const logDirectory = join(place, pod);
     mkdirSync(logDirectory);
     const sandboxConfig = {
