@@ -60,6 +60,33 @@ featureGates: {ContainerCheckpoint: false}
   ]);
 });
 
+test('a DaemonConfiguration beside a KubeletConfiguration says what the kubelet has no settings for', () => {
+  const own = `apiVersion: stasis/v1
+kind: DaemonConfiguration
+checkpoints: {whenBusy: refuse, freeSpace: 1Gi, perUser: 2, perNode: 3, ratePerUser: 0, ratePerNode: 60}
+operations: {keep: 10m, most: 5}
+`;
+  for (const config of [`${head}port: 4242\n---\n${own}`, own, `${own}---\n${head}port: 4242\n`]) {
+    const found = settings([], config);
+    assert.equal(found.port, config === own ? 10250 : 4242);
+    assert.deepEqual(
+      [found.whenBusy, found.freeSpaceFloor, found.limits, found.operations],
+      ['refuse', 2 ** 30, { user: 2, node: 3, userRate: 0, nodeRate: 60 }, { keep: 600_000, most: 5 }],
+    );
+  }
+  const over = settings(
+    ['--checkpoint-when-busy=conflict', '--checkpoints-per-user=9', '--operation-ttl=1s'],
+    own,
+  );
+  assert.deepEqual(
+    [over.whenBusy, over.limits.user, over.limits.node, over.operations.keep],
+    ['conflict', 9, 3, 1000],
+  );
+  assert.deepEqual([settings([]).whenBusy, settings([]).limits], ['wait', {}]);
+  const tls = settings(['--tls-min-version=VersionTLS13'], `${head}tlsMinVersion: VersionTLS12`);
+  assert.equal(tls.tlsOptions.minVersion, 'TLSv1.3');
+});
+
 const wrong: readonly [args: string[], config: string | undefined, message: RegExp][] = [
   [[], `${head}prot: 1`, /reading k\.yaml: prot is not supported here/],
   [[], `${head}readOnlyPort: 10255`, /readOnlyPort is 10255: nothing is served without authentication/],
@@ -77,6 +104,20 @@ const wrong: readonly [args: string[], config: string | undefined, message: RegE
   [['--authorization-mode=Policy'], undefined, /needs --authorization-policy-file/],
   [['--authorization-mode=AlwaysAllow', '--authorization-policy-file=p'], undefined, /contradicts/],
   [['--container-runtime-endpoint=tcp://x'], undefined, /unix socket/],
+  [['--checkpoint-when-busy=queue'], undefined, /known here: wait, conflict, refuse/],
+  [['--checkpoints-per-node=0'], undefined, /--checkpoints-per-node is "0", not a whole number from 1/],
+  [
+    ['--tls-cipher-suites=TLS_RSA_WITH_RC4_128_SHA'],
+    undefined,
+    /TLS_RSA_WITH_RC4_128_SHA, which cannot be had/,
+  ],
+  [[], `${head}tlsMinVersion: VersionTLS11`, /tlsMinVersion is "VersionTLS11"/],
+  [[], `${head}---\n${head}`, /more than one KubeletConfiguration/],
+  [
+    [],
+    `${head}---\napiVersion: stasis/v1\nkind: DaemonConfiguration\ncheckpoints: {perUser: 0, x: 1}`,
+    /checkpoints\.perUser is not a whole number from 1.*; checkpoints\.x is not supported here/,
+  ],
 ];
 for (const [args, config, message] of wrong) {
   test(`settings are refused: ${args.join(' ') || config?.slice(head.length).trim()}`, () => {

@@ -17,7 +17,7 @@ export async function download(path: string, { header, method }: ApiRequest): Pr
     const tag = `"${ino.toString(36)}-${bytes.toString(36)}-${mtimeNs.toString(36)}"`;
     const headers: Record<string, string> = {
       'content-type': 'application/x-tar',
-      'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(basename(path))}`,
+      'content-disposition': attachment(basename(path)),
       'accept-ranges': 'bytes',
       etag: tag,
       'cache-control': 'no-store',
@@ -51,4 +51,10 @@ export async function download(path: string, { header, method }: ApiRequest): Pr
     await handle.close();
     throw error;
   }
+}
+
+/** The name to save it under; some clients know the plain form alone. */
+function attachment(name: string): string {
+  const plain = /^[A-Za-z0-9._:+-]+$/.test(name) ? ` filename="${name}";` : '';
+  return `attachment;${plain} filename*=UTF-8''${encodeURIComponent(name)}`;
 }

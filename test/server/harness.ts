@@ -64,16 +64,18 @@ export interface Served {
   audit: AuditRecord[];
 }
 
-/** A server on loopback with client certificates, static tokens and a local policy. */
-export async function serve(
-  trust: Trust,
+const defaultAuthorizer = localPolicy(() => parsePolicy(policy, 'policy.yaml'));
+const defaultAuthenticator = firstOf([clientCertificate, staticTokens(() => users)]);
+
+/** The application with client certificates, static tokens and a local policy. */
+export function createAppFor(
   checkpointer: Checkpointer,
-  authorize: Authorizer = localPolicy(() => parsePolicy(policy, 'policy.yaml')),
+  audit: AuditRecord[] = [],
+  authorize: Authorizer = defaultAuthorizer,
   limits = new RequestLimits(),
-  authenticate = firstOf([clientCertificate, staticTokens(() => users)]),
-): Promise<Served> {
-  const audit: AuditRecord[] = [];
-  const app = createApp({
+  authenticate = defaultAuthenticator,
+) {
+  return createApp({
     nodeName: 'node',
     checkpointer,
     authenticate,
@@ -83,6 +85,18 @@ export async function serve(
     audit: (record) => audit.push(record),
     digestOf: async () => 'sha256:00',
   });
+}
+
+/** A server on loopback with that application. */
+export async function serve(
+  trust: Trust,
+  checkpointer: Checkpointer,
+  authorize?: Authorizer,
+  limits?: RequestLimits,
+  authenticate?: typeof defaultAuthenticator,
+): Promise<Served> {
+  const audit: AuditRecord[] = [];
+  const app = createAppFor(checkpointer, audit, authorize, limits, authenticate);
   const server = await listen(app, {
     address: '127.0.0.1',
     port: 0,

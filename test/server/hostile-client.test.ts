@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { connect } from 'node:tls';
 import type { Checkpointer } from '../../src/pods/checkpointer.ts';
-import { ask, askRaw, makeTrust, type Served, serve } from './harness.ts';
+import { listen } from '../../src/server/https-server.ts';
+import { ask, askRaw, createAppFor, makeTrust, type Served, serve } from './harness.ts';
 
 const trust = makeTrust();
 let checkpoints = 0;
@@ -88,6 +89,37 @@ test('TLS 1.1 is refused', async () => {
     socket.on('secureConnect', () => reject(new Error('connected')));
   });
   assert.match(failure.message, /protocol|alert/);
+});
+
+test('TLS is spoken as the configuration says', async (t) => {
+  const app = createAppFor(node);
+  const server = await listen(app, {
+    ...{ address: '127.0.0.1', port: 0, tls: trust.server },
+    tlsOptions: { minVersion: 'TLSv1.2', ciphers: 'TLS_AES_128_GCM_SHA256:ECDHE-ECDSA-AES256-GCM-SHA384' },
+  });
+  t.after(() => server.close(100));
+  const strict = await listen(app, {
+    ...{ address: '127.0.0.1', port: 0, tls: trust.server },
+    tlsOptions: { minVersion: 'TLSv1.3' },
+  });
+  t.after(() => strict.close(100));
+  const spoken = (port: number, options: object) =>
+    new Promise<string>((resolve) => {
+      const socket = connect({ host: '127.0.0.1', port, ca: trust.ca.certificate, ...options }, () => {
+        resolve(`${socket.getProtocol()} ${socket.getCipher().name}`);
+        socket.destroy();
+      });
+      socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    });
+  const old = { maxVersion: 'TLSv1.2' };
+  assert.equal(await spoken(server.port, old), 'TLSv1.2 ECDHE-ECDSA-AES256-GCM-SHA384');
+  assert.match(
+    await spoken(server.port, { ...old, ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' }),
+    /^ERR_SSL|ECONN/,
+  );
+  assert.equal(await spoken(server.port, {}), 'TLSv1.3 TLS_AES_128_GCM_SHA256');
+  assert.match(await spoken(strict.port, old), /^ERR_SSL/);
+  assert.match(await spoken(strict.port, {}), /^TLSv1.3 /);
 });
 
 test('a client that sends drop by drop does not keep others out, and is cut off', async () => {

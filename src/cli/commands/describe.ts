@@ -62,7 +62,7 @@ export const describe = defineCommand({
     }
     async function print(found: unknown, lines: readonly Line[]): Promise<void> {
       const text = lines.flatMap(([title, value]) =>
-        value === undefined || value === '' ? [] : `${`${title}:`.padEnd(16)}${printable(value)}\n`,
+        value === undefined || value === '' ? [] : `${`${title}:`.padEnd(17)}${printable(value)}\n`,
       );
       const { output } = flags;
       console.out.write(output === 'text' ? text.join('') : await plainData(found, output));
