@@ -4,7 +4,11 @@ import { parseMetrics } from '../../test/server/metrics-text.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { ServerMetrics } from './server-metrics.ts';
 
-function valueOf(metrics: ServerMetrics, name: string, labels: Record<string, string>): number | undefined {
+function sampleValue(
+  metrics: ServerMetrics,
+  name: string,
+  labels: Record<string, string>,
+): number | undefined {
   const wanted = JSON.stringify(labels);
   return parseMetrics(metrics.text()).find(
     (sample) => sample.name === name && JSON.stringify(sample.labels) === wanted,
@@ -17,7 +21,7 @@ test('ServerMetrics tells what checkpoints took, and why they failed, in a text 
   metrics.request('BREW\n', '/livez')();
   const container = { kind: 'container' };
   await metrics.checkpoint('container', async () => {
-    assert.equal(valueOf(metrics, 'stasis_checkpoints_in_flight', container), 1);
+    assert.equal(sampleValue(metrics, 'stasis_checkpoints_in_flight', container), 1);
     return { path: '/x.tar', size: 5 << 20, frozenMicroseconds: 30_000 };
   });
   await metrics.checkpoint('container', async () => ({ path: '/dumb.tar', size: 1 }));
@@ -29,7 +33,7 @@ test('ServerMetrics tells what checkpoints took, and why they failed, in a text 
     /\?/,
   );
   await new Promise((done) => setImmediate(done));
-  const value = (name: string, labels: Record<string, string>) => valueOf(metrics, name, labels);
+  const value = (name: string, labels: Record<string, string>) => sampleValue(metrics, name, labels);
   assert.equal(value('stasis_checkpoints_in_flight', container), 0);
   assert.equal(value('stasis_checkpoint_duration_seconds_count', container), 2);
   assert.equal(value('stasis_checkpoint_frozen_seconds_sum', container), 2.03);
