@@ -38,6 +38,10 @@ test('attributesOf tells making, listing and showing checkpoints apart', () => {
   const wanted: Record<string, string> = {
     [`POST ${api}/pods/a/b/checkpoint`]: 'create checkpoint',
     [`POST ${api}/pods/a/b/containers/c/checkpoint`]: 'create checkpoint',
+    [`GET ${api}/pods/a/b`]: 'get pods,proxy',
+    [`POST ${api}/pods/a/b/exec`]: 'create exec',
+    [`GET ${api}/pods/a/b/log`]: 'get log,proxy',
+    [`GET ${api}/cpus`]: 'get pods,proxy',
     [`DELETE ${api}/pods/a/b`]: 'delete pods,proxy',
     [`GET ${api}/checkpoints`]: 'get checkpoint',
     [`GET ${api}/checkpoints/x`]: 'get checkpoint',

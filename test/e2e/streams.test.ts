@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
+import { openTerminal } from '../../src/runtime/builtin/terminal.ts';
 import { startContainerd } from '../engines/containerd.ts';
 import { makeRootfs } from '../engines/image.ts';
 import { busyboxImage, writeOciArchive } from '../images.ts';
-import { needsRuntime, until } from '../runtime.ts';
+import { needsRuntime, project, runFor, until } from '../runtime.ts';
 import { TestNode } from './node.ts';
 
 const rootfs = join(mkdtempSync(join(tmpdir(), 'stasis-image-')), 'rootfs');
@@ -87,4 +89,47 @@ test('logs, exec and describe on containerd', needsRuntime, async (t) => {
   node.manifest('a', manifest('localhost/busybox:1', 'hostNetwork: true'));
   await node.start();
   await talks(node);
+});
+
+test('exec -it gives the command the terminal that it is called from', needsRuntime, async (t) => {
+  const node = new TestNode(t);
+  node.manifest('a', manifest(`rootdir:${rootfs}`));
+  await node.start();
+  await node.running('a', 'c');
+  for (const program of [
+    [process.execPath, join(project, 'bin/stasis.cjs')],
+    [join(project, 'dist/stasis')],
+  ]) {
+    const [file = '', ...first] = program;
+    if (!existsSync(file)) continue;
+    const { stream, path } = await openTerminal();
+    const fd = openSync(path, constants.O_RDWR | constants.O_NOCTTY);
+    await runFor(t, 'stty', ['-F', path, 'rows', '31', 'columns', '97']);
+    const args = [...first, 'exec', '--root-dir', node.root, '-it', 'a', '--', '/bin/sh'];
+    const child = spawn(file, args, { stdio: [fd, fd, fd] });
+    closeSync(fd);
+    let shown = '';
+    stream.on('error', () => stream.destroy());
+    stream.on('data', (piece: Buffer) => {
+      shown += piece.toString();
+    });
+    t.after(() => child.kill('SIGKILL'));
+    const ended = new Promise((done) => child.once('exit', done));
+    await until('the shell asks', () => shown.includes('# '));
+    stream.write('test -t 0 && echo "on a $((40 + 2)) terminal"\r');
+    await until('it answers', () => shown.includes('on a 42 terminal'));
+    stream.write('busybox stty size\r');
+    await until('it knows the size', () => shown.includes('31 97'));
+    stream.write('sleep 1000\r');
+    await until('it sleeps', async () => {
+      const { stdout } = await node.stasis('exec', 'a', '--', 'ps');
+      return stdout.includes('sleep 1000');
+    });
+    const before = shown.length;
+    stream.write('\x03');
+    await until('the shell asks again', () => shown.slice(before).includes('# '));
+    stream.write('exit 9\r');
+    assert.equal(await ended, 9, shown);
+    stream.destroy();
+  }
 });
