@@ -8,7 +8,7 @@ import { privateDirectory } from '../../localfs/atomic-file.ts';
 import { endPrograms, pauseCriu } from './checkpoint-scratch.ts';
 import type { Deadline } from './deadline.ts';
 import { type Frozen, freezeForDump, thaw } from './freezer.ts';
-import { lockNetwork, releaseNetworkLock } from './network-lock.ts';
+import { readyNetworkLock, releaseNetworkLock } from './network-lock.ts';
 import type { CheckpointRequest, CriuOptions, OciRuntime } from './oci-runtime.ts';
 import type { RuntimePaths } from './paths.ts';
 import type { ContainerRecord, SandboxRecord } from './records.ts';
@@ -72,12 +72,13 @@ export async function captureTogether(
   const frozen: Frozen[] = [];
   const taken: Taken[] = [];
   const failures: unknown[] = [];
-  let unlock: (() => Promise<void>) | undefined;
+  const network = await readyNetworkLock(targets[0]?.network ?? '');
+  let locked = false;
   try {
     for (const { tell } of targets) tell?.({ stage: 'freezing' });
     frozen.push(...(await freezeAll(targets, deadline)));
-    unlock = await lockNetwork(targets[0]?.network ?? '');
-    const how = { ...options, networkLocked: unlock !== undefined };
+    locked = (await network?.lock()) ?? false;
+    const how = { ...options, networkLocked: locked };
     for (const [index, target] of targets.entries()) {
       deadline.check();
       taken.push(await captureFrozen(target, join(folder, String(index)), how, deadline));
@@ -86,7 +87,7 @@ export async function captureTogether(
   } catch (error) {
     failures.push(error);
   }
-  await unlock?.();
+  if (locked) await network?.unlock();
   const frozenMicroseconds: number[] = [];
   for (const [index, { cgroup, tell }] of targets.entries()) {
     if (!keepFrozen || failures.length > 0) {
@@ -98,6 +99,7 @@ export async function captureTogether(
     frozenMicroseconds.push(length);
     tell?.({ stage: 'thawed', frozenMicroseconds: length });
   }
+  network?.close();
   if (failures.length > 0) throw failures[0];
   return taken.map((each, index) => ({
     ...each,

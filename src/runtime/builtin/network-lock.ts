@@ -1,4 +1,5 @@
-import { dropPackets, passPackets } from './packet-drop.ts';
+import { NftSession } from './nft-session.ts';
+import { dropRules, passPackets } from './packet-drop.ts';
 import { runProgram } from './run-program.ts';
 
 /** The mark on CRIU's own packets: rules that carry it are CRIU's. */
@@ -7,20 +8,40 @@ const chain = 'CRIU';
 /** Our own lock. */
 const table = 'stasis_lock';
 
+/** Keeps a pod's connections still while its frozen containers are captured. */
+export interface NetworkLock {
+  /** @returns false where CRIU has to do it. */
+  lock(): Promise<boolean>;
+  /** What was locked must be unlocked. */
+  unlock(): Promise<void>;
+  close(): void;
+}
+
 /**
- * Keeps a pod's connections still while its frozen containers are captured. CRIU can do so itself, and does on
- * the node's network and where nft is missing; but then for every container anew, in several times the time, and
- * in a way that leaves what the pod's other containers send meanwhile unsent.
- * @returns Ends it; undefined where CRIU has to do it.
+ * Gets a lock ready before anything stands still. CRIU can lock itself, and does on the node's network and where
+ * nft is missing; but then for every container anew, in several times the time, and in a way that leaves what the
+ * pod's other containers send meanwhile unsent.
+ * @param network File of the network namespace; empty for the node's.
+ * @returns undefined where CRIU has to do it.
  */
-export async function lockNetwork(network: string): Promise<(() => Promise<void>) | undefined> {
+export async function readyNetworkLock(network: string): Promise<NetworkLock | undefined> {
   if (network === '') return undefined;
+  const nft = new NftSession(network);
   try {
-    await dropPackets(network, table);
-    return () => passPackets(network, table);
+    await nft.run('');
   } catch {
+    nft.close();
     return undefined;
   }
+  return {
+    lock: () =>
+      nft.run(dropRules(table)).then(
+        () => true,
+        () => false,
+      ),
+    unlock: () => nft.run(`delete table inet ${table}`).catch(() => passPackets(network, table)),
+    close: () => nft.close(),
+  };
 }
 
 /**

@@ -10,15 +10,13 @@ import { runProgram } from './run-program.ts';
  * @throws CodedError `internal` where nft fails or is missing.
  */
 export async function dropPackets(network: string, table: string): Promise<void> {
-  const rules = `table inet ${table} {
-  chain incoming {
-    type filter hook input priority -300
-    policy accept
-    meta l4proto tcp drop
-  }
+  await nft(network, ['-f', '-'], `${dropRules(table)}\n`);
 }
-`;
-  await nft(network, ['-f', '-'], rules);
+
+/** The same in one line of nft's language. */
+export function dropRules(table: string): string {
+  const chain = 'type filter hook input priority -300; policy accept; meta l4proto tcp drop;';
+  return `table inet ${table} { chain incoming { ${chain} }; }`;
 }
 
 /** A table that is not there is what is wanted. */
