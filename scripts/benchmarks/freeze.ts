@@ -1,11 +1,10 @@
 /**
- * For how long a process stands still while it is captured: here, by CRIU alone, and by Podman. All three take the
- * same program with the same memory, in turns. Ours is from before the freeze is asked for until it is ended; theirs
+ * For how long a process stands still while it is captured: here, by CRIU alone, and by Podman. The first two take
+ * the same process, Podman another one of the same program and size, in turns. Ours is from before the freeze is asked for until it is ended; theirs
  * is what CRIU counts, without the rest of its work.
  *   node scripts/benchmarks/freeze.ts [MIB…]
  */
-import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -34,33 +33,30 @@ function criuMilliseconds(stats: string): number {
   return (figures.freezingTime + figures.frozenTime) / 1000;
 }
 
-async function ours(node: TestNode, mib: number): Promise<Contestant> {
+async function ours(node: TestNode, mib: number): Promise<[Contestant, Contestant]> {
   const pod = await node.pod(`pod-${mib}`);
   const id = await node.run(pod, 'load', { args: load(mib) });
   await until('its memory', () => node.output(pod, 'load').includes('ready'), 120_000);
-  return {
+  const { process: first } = await node.open.runtime.container(id);
+  const stasis: Contestant = {
     name: 'stasis',
     async capture(into) {
       await node.checkpoint(id, join(into, 'stasis.tar'));
       return Number(/frozen for (\d+) ms/.exec(node.lines.at(-1) ?? '')?.[1]);
     },
   };
+  return [stasis, bare(first?.pid ?? 0)];
 }
 
-async function bare(program: string, mib: number, ends: (() => void)[]): Promise<Contestant> {
-  const child = spawn(program, load(mib), {
-    stdio: ['ignore', 'ignore', 'ignore'],
-    detached: true,
-    cwd: '/',
-  });
-  ends.push(() => child.kill('SIGKILL'));
-  const resident = () =>
-    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]);
-  await until('its memory', () => resident() >= mib * 1024, 120_000);
+/** CRIU as crun and runc call it for the same container. */
+function bare(pid: number): Contestant {
+  const network = /\d+/.exec(readlinkSync(`/proc/${pid}/ns/net`))?.[0];
+  const what = ['--leave-running', '--file-locks', '--tcp-established', '--manage-cgroups=ignore'];
+  const outside = ['--external', 'mnt[]', '--external', `net[${network}]:pod`];
   return {
     name: 'criu dump',
     async capture(into) {
-      await must('criu', ['dump', '-t', String(child.pid), '-D', into, '--leave-running', '--file-locks']);
+      await must('criu', ['dump', '-t', String(pid), '-D', into, ...what, ...outside]);
       return criuMilliseconds(join(into, 'stats-dump'));
     },
   };
@@ -96,12 +92,7 @@ try {
   const node = await TestNode.start(stage);
   process.stdout.write(`load ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} processors\n`);
   for (const mib of sizes) {
-    const processes: (() => void)[] = [];
-    const contestants = [
-      await ours(node, mib),
-      await bare(join(rootfs, 'bin/load'), mib, processes),
-      await podman(reference, mib),
-    ];
+    const contestants = [...(await ours(node, mib)), await podman(reference, mib)];
     const times = new Map<string, number[]>();
     for (let round = 0; round < (mib >= 512 ? 6 : 11); round++) {
       for (const { name, capture } of contestants) {
@@ -113,7 +104,6 @@ try {
         if (round > 0) times.set(name, [...(times.get(name) ?? []), took]);
       }
     }
-    for (const end of processes) end();
     await must('podman', ['rm', '--force', '--time=0', `freeze-${mib}`]);
     const medians = new Map([...times].map(([name, all]) => [name, median(all)]));
     const ratio = (medians.get('stasis') ?? Number.NaN) / (medians.get('criu dump') ?? Number.NaN);
