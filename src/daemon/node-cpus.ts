@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { CpuSummary } from '../api/stasis.ts';
 import { CpuManager } from '../cpumanager/cpu-manager.ts';
 import { CpuStateFile } from '../cpumanager/cpu-state.ts';
+import { keepMemoryState } from '../cpumanager/memory-state.ts';
 import { CpuReconciler } from '../cpumanager/reconcile.ts';
 import { takeOver } from '../cpumanager/take-over.ts';
 import { chooseCpus, cpuTopology } from '../cpumanager/topology.ts';
@@ -63,6 +64,7 @@ async function ownCpus(root: string, settings: CpuSettings, log: Log): Promise<N
   if (reset) explanations.push(`the file is kept as ${await file.setAside('reset')}`);
   for (const explanation of explanations) log('warn', `${file.path}: ${explanation}`);
   await file.write(assignments);
+  for (const explanation of await keepMemoryState(root)) log('warn', `memory_manager_state: ${explanation}`);
   if (settings.policy === 'static') await tellController(log);
   let reconciler: CpuReconciler | undefined;
   const manager = new CpuManager({
