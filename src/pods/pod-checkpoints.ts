@@ -22,7 +22,7 @@ import { InTurn } from './in-turn.ts';
 import { memoryOf } from './memory-estimate.ts';
 import { containersIn, newest } from './next-step.ts';
 import type { Log, NodePods } from './node-pods.ts';
-import { gracePeriod, podName } from './pod.ts';
+import { allContainers, gracePeriod, podName } from './pod.ts';
 import { frozenMicrosecondsIn, writePodArchive } from './pod-archive.ts';
 import type { PodDirectories } from './pod-directories.ts';
 import { type ActualContainer, type ActualSandbox, actualPod, type Runtime } from './pod-runtime.ts';
@@ -244,7 +244,7 @@ export class PodCheckpoints {
     if (frozen !== undefined) extra.set(entryMembers.frozenMicroseconds, String(frozen));
     if (drain) extra.set(entryMembers.drained, new Date().toISOString());
     const containers: CheckpointedContainer[] = [];
-    for (const container of pod.spec.containers) {
+    for (const container of allContainers(pod)) {
       const found = newest(running, container.name);
       if (!found) continue;
       containers.push(

@@ -207,3 +207,28 @@ test(
     assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes(join(node.root, 'pods')));
   },
 );
+
+test('a pod with a sidecar is drained and continues, both of them, once', needsRuntime, async (t) => {
+  const node = new TestNode(t);
+  const counts = script('i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done');
+  const spec = `
+  initContainers:
+  - {name: s, image: "${image}", restartPolicy: Always, ${counts}}
+  containers:
+  - {name: c, image: "${image}", ${counts}}`;
+  node.manifest('p', pod('p', spec));
+  await node.start();
+  await node.running('p', 's');
+  await node.running('p', 'c');
+  await until('both count', () => node.output('p', 's').length > 3 && node.output('p', 'c').length > 3);
+  assert.equal((await node.stasis('drain')).status, 0);
+  const ends = ['s', 'c'].map((name) => Number(node.output('p', name).at(-1)));
+  const list = readFileSync(join(node.checkpoints, 'checkpointed.pods'), 'utf8');
+  assert.match(list, /"s"/);
+  assert.equal((await node.stasis('uncordon')).status, 0);
+  await until('both go on', () =>
+    ['s', 'c'].every((name, index) => Number(node.output('p', name).at(-1)) > (ends[index] ?? 0) + 2),
+  );
+  for (const name of ['s', 'c'])
+    assert.equal(node.output('p', name).filter((line) => line === '1').length, 1);
+});
