@@ -141,11 +141,8 @@ export function ociRuntime(
       await call(`changing the resources of container ${id}`, args, { ...options, stdin });
     },
     async checkpoint(id, request, options) {
-      const env = await criuEnvironment(request);
-      await call(`checkpointing container ${id}`, checkpointArgs(program, id, request), {
-        ...options,
-        ...env,
-      });
+      const how = { ...options, ...(await criuEnvironment(request)), nice: urgent };
+      await call(`checkpointing container ${id}`, checkpointArgs(program, id, request), how);
     },
     restoreFlags: (options) => restoreFlags(program, options),
   };
@@ -161,6 +158,9 @@ function checkpointArgs(program: RuntimeProgram, id: string, request: Checkpoint
     id,
   ];
 }
+
+/** Containers stand still meanwhile: on a busy node it goes before other work. */
+const urgent = -15;
 
 /** CRIU takes options that the runtimes have no flag for from a file that the environment names. */
 async function criuEnvironment({ networkLocked, workDir }: CheckpointRequest): Promise<RunOptions> {

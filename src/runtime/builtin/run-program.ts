@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { access } from 'node:fs/promises';
+import { setPriority } from 'node:os';
 import type { Readable } from 'node:stream';
 import { CodedError } from '../../errors/coded-error.ts';
 
@@ -13,6 +14,8 @@ export interface RunOptions {
   /** Bytes for its standard input; without them it reads end of file. */
   stdin?: string | Uint8Array;
   cwd?: string;
+  /** Nice value of it and of what it starts, as far as we may set one. */
+  nice?: number;
   /** The whole environment; without it, ours. */
   env?: Readonly<Record<string, string | undefined>>;
   /** Bytes kept of each output stream; what comes after is read and dropped, and `truncated` says so. */
@@ -62,6 +65,14 @@ const packages: Readonly<Record<string, string>> = {
   stty: 'coreutils',
 };
 
+function renice(pid: number | undefined, nice: number): void {
+  try {
+    if (pid !== undefined) setPriority(pid, nice);
+  } catch {
+    // Without the right to, it runs like everything else; one that has ended needs nothing.
+  }
+}
+
 /**
  * Runs `file` with exactly `args` (never through a shell) and waits for its end.
  * It gets a process group of its own, and that whole group is killed at the deadline or when `signal` aborts.
@@ -77,6 +88,7 @@ export async function runProgram(
   const { signal, timeoutMs = defaultTimeoutMs, maxOutput = defaultMaxOutput } = options;
   if (signal?.aborted) throw cancelled(file);
   const child = start(file, args, options);
+  if (options.nice !== undefined) renice(child.pid, options.nice);
   const stdout = capture(child.stdout, maxOutput);
   const stderr = capture(child.stderr, maxOutput);
   if (child.stdin !== null) {
