@@ -18,8 +18,8 @@ packages=(
   ca-certificates mount jq curl openssl procps strace netcat-openbsd zstd xz-utils bzip2 time
   # shells whose completion is tested, and a reader of man pages
   zsh fish mandoc
-  # what starts the daemon on a node
-  systemd systemd-sysv dbus
+  # what starts the daemon on a node, and a client made for the kubelet's API
+  systemd systemd-sysv dbus kubectl
 )
 
 # Documentation and translations: a fifth of the size, and nothing reads them.

@@ -99,30 +99,24 @@ test(
   },
 );
 
-const kubectl = (process.env['PATH'] ?? '').split(':').find((folder) => existsSync(join(folder, 'kubectl')));
-
-test(
-  'kubectl create --raw reaches it through a server that proxies to nodes',
-  kubectl === undefined ? { skip: 'there is no kubectl in PATH' } : needsRuntime,
-  async (t) => {
-    const { node, file } = await countingNode(t);
-    const port = Number(new URL(node.file().server).port);
-    const tls = { cert: trust.server.certificate, key: trust.server.key };
-    const proxy = createServer(tls, (request, response) => {
-      const [, rest = ''] = /^\/api\/v1\/nodes\/[^/]+\/proxy(\/.*)$/.exec(request.url ?? '') ?? [];
-      void ask(trust, port, rest, { as: trust.admin, method: request.method ?? 'GET' }).then((answer) => {
-        const type = answer.headers['content-type'] ?? 'text/plain';
-        response.writeHead(answer.status, { 'content-type': type }).end(answer.body);
-      });
+test('kubectl create --raw reaches it through a server that proxies to nodes', needsRuntime, async (t) => {
+  const { node, file } = await countingNode(t);
+  const port = Number(new URL(node.file().server).port);
+  const tls = { cert: trust.server.certificate, key: trust.server.key };
+  const proxy = createServer(tls, (request, response) => {
+    const [, rest = ''] = /^\/api\/v1\/nodes\/[^/]+\/proxy(\/.*)$/.exec(request.url ?? '') ?? [];
+    void ask(trust, port, rest, { as: trust.admin, method: request.method ?? 'GET' }).then((answer) => {
+      const type = answer.headers['content-type'] ?? 'text/plain';
+      response.writeHead(answer.status, { 'content-type': type }).end(answer.body);
     });
-    await new Promise<void>((done) => proxy.listen(0, '127.0.0.1', done));
-    atEnd(t, () => proxy.close());
-    const server = `https://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
-    const authority = file('proxy-ca.pem', trust.ca.certificate);
-    const where = [`--server=${server}`, `--certificate-authority=${authority}`, '--token=x'];
-    const raw = ['create', '--raw', `/api/v1/nodes/here/proxy${path}`, '--filename', file('empty', '')];
-    const answer = JSON.parse(await must('kubectl', [...where, ...raw]));
-    assert.equal(answer.items.length, 1);
-    assert.ok(existsSync(answer.items[0]));
-  },
-);
+  });
+  await new Promise<void>((done) => proxy.listen(0, '127.0.0.1', done));
+  atEnd(t, () => proxy.close());
+  const server = `https://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const authority = file('proxy-ca.pem', trust.ca.certificate);
+  const where = [`--server=${server}`, `--certificate-authority=${authority}`, '--token=x'];
+  const raw = ['create', '--raw', `/api/v1/nodes/here/proxy${path}`, '--filename', file('empty', '')];
+  const answer = JSON.parse(await must('kubectl', [...where, ...raw]));
+  assert.equal(answer.items.length, 1);
+  assert.ok(existsSync(answer.items[0]));
+});
