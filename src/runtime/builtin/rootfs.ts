@@ -34,4 +34,6 @@ async function emptyLayer(paths: RuntimePaths, id: string): Promise<string> {
 /** Takes it apart; the container's own layer stays. */
 export async function unmountRootfs(paths: RuntimePaths, id: string): Promise<void> {
   await unmount(rootfsDirectories(paths, id).merged);
+  // A restore that was killed leaves the place where CRIU was to find the root.
+  await unmount(`${containerDirectory(paths, id)}/criu-root`);
 }
