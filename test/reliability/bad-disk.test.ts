@@ -113,8 +113,12 @@ describe('FileStore whose fsync fails', () => {
         // Nothing succeeds now, so what readers see is what was called done last; between a rename and the
         // failure that takes it back they may see the new state for a moment.
         const last = running.done.get('key0');
-        for (let i = 0; i < 3000 && (await numberOf(directory, 'key0')) !== last; i++) await pause(1);
-        assert.equal(await numberOf(directory, 'key0'), last);
+        let seen = await numberOf(directory, 'key0');
+        for (let i = 0; i < 3000 && seen !== last; i++) {
+          await pause(1);
+          seen = await numberOf(directory, 'key0');
+        }
+        assert.equal(seen, last);
         rmSync(control);
         failures = running.failures.length;
       }
