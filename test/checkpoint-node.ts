@@ -21,7 +21,7 @@ import { type Client, createClient, createRouterTransport } from '@connectrpc/co
 import { ImageService, type LinuxContainerConfigSchema, RuntimeService } from '../src/gen/cri/v1/api_pb.ts';
 import { createBuiltinRuntime, type OpenRuntime } from '../src/runtime/builtin/builtin-runtime.ts';
 import { checkpointHooks } from '../src/runtime/builtin/checkpoint-hooks.ts';
-import { atEnd, project, runFor, until } from './runtime.ts';
+import { atEnd, noCni, project, runFor, until } from './runtime.ts';
 
 export interface NodeOptions {
   runtime?: 'crun' | 'runc';
@@ -99,7 +99,7 @@ export class TestNode {
     const state = options.state ?? mkdtempSync('/run/st-');
     const lines: string[] = [];
     const open = await createBuiltinRuntime({
-      ...{ root: join(folder, 'lib'), state, hooks: checkpointHooks() },
+      ...{ root: join(folder, 'lib'), state, hooks: checkpointHooks(), cni: noCni },
       ...{ log: (line: string) => lines.push(line), runtime: options.runtime ?? 'crun' },
     });
     const image = `rootdir:${await imageFolder(t, folder)}`;

@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { createClient, createRouterTransport } from '@connectrpc/connect';
 import { NamespaceMode, RuntimeService } from '../src/gen/cri/v1/api_pb.ts';
 import { createBuiltinRuntime } from '../src/runtime/builtin/builtin-runtime.ts';
+import { noCni } from './runtime.ts';
 
 const [root = '', state = '', image = '', cgroupParent = ''] = process.argv.slice(2);
-const open = await createBuiltinRuntime({ root, state });
+const open = await createBuiltinRuntime({ root, state, cni: noCni });
 const transport = createRouterTransport((router) => open.routes(router));
 const runtime = createClient(RuntimeService, transport);
 const script = 'i=0; while :; do i=$((i+1)); echo $i; test -e /go/on && exit 9; sleep 0.02; done';

@@ -10,6 +10,9 @@ import { join, resolve } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** No CNI network, whatever other tests have configured in the machine. */
+export const noCni = { configDirectory: '/nonexistent/cni', binDirectories: [] };
+
 /** The project's own folder. */
 export const project = resolve(import.meta.dirname, '..');
 

@@ -1,13 +1,16 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
+import type { CniPlaces } from '../runtime/builtin/cni.ts';
 import { parseEndpoint } from '../runtime/cri/endpoint.ts';
-import { runtimeOf } from './settings.ts';
+import { cniPlaces, runtimeOf } from './settings.ts';
 
 const table = {
   listen: ['SOCKET', 'where to serve the CRI (unix:///run/stasis/cri.sock)'],
   'runtime-root': ['DIR', 'images and containers (/var/lib/stasis)'],
   'runtime-state': ['DIR', 'what a reboot ends (/run/stasis)'],
+  'cni-conf-dir': ['DIR', 'the CNI network that pods join (/etc/cni/net.d)'],
+  'cni-bin-dir': ['DIRS', 'its plugins, with commas (/opt/cni/bin,/usr/lib/cni)'],
   'oci-runtime': ['NAME', 'crun or runc (crun)'],
   image: ['REFERENCE', 'take an image in at the start, as docker-archive:/FILE; may be given many times'],
 } as const;
@@ -18,6 +21,7 @@ export interface CriSettings {
   socket: string;
   runtimeRoot: string;
   runtimeState: string;
+  cni: CniPlaces;
   ociRuntime: 'crun' | 'runc';
   /** References of images to take in at the start. */
   images: readonly string[];
@@ -31,6 +35,7 @@ export function parseCriFlags(args: readonly string[]): CriSettings | undefined 
     socket: parseEndpoint(flags.listen ?? 'unix:///run/stasis/cri.sock', '--listen'),
     runtimeRoot: resolve(flags['runtime-root'] ?? '/var/lib/stasis'),
     runtimeState: resolve(flags['runtime-state'] ?? '/run/stasis'),
+    cni: cniPlaces(flags['cni-conf-dir'], flags['cni-bin-dir']),
     ociRuntime: runtimeOf(flags['oci-runtime'] ?? 'crun'),
     images: flags.image ?? [],
   };

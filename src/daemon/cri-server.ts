@@ -32,6 +32,7 @@ export async function serveCri(settings: CriSettings, version: string, log: Log)
     root: settings.runtimeRoot,
     state: settings.runtimeState,
     runtime: settings.ociRuntime,
+    cni: settings.cni,
     version,
     log: (line) => log('info', line, { from: 'runtime' }),
     hooks: checkpointHooks(),

@@ -13,6 +13,8 @@ const table = {
   'hostname-override': ['NAME', 'name of this node'],
   'runtime-root': ['DIR', 'images and containers of the built-in runtime (/var/lib/stasis)'],
   'runtime-state': ['DIR', 'what the built-in runtime forgets at a reboot (/run/stasis)'],
+  'cni-conf-dir': ['DIR', 'the CNI network that pods of the built-in runtime join (/etc/cni/net.d)'],
+  'cni-bin-dir': ['DIRS', 'its plugins, with commas (/opt/cni/bin,/usr/lib/cni)'],
   'oci-runtime': ['NAME', 'crun or runc (crun)'],
   image: ['REFERENCE', 'take an image in at the start, as docker-archive:/FILE; may be given many times'],
   'container-runtime-endpoint': [

@@ -122,7 +122,7 @@ export class RuntimeOpening {
   }
 
   async #open(): Promise<NodeRuntime> {
-    const { runtimeSocket, rootDirectory, runtimeRoot, runtimeState, ociRuntime } = this.#settings;
+    const { runtimeSocket, rootDirectory, runtimeRoot, runtimeState, ociRuntime, cni } = this.#settings;
     if (this.#stopping.aborted) throw new CodedError('cancelled', 'stasisd is stopping');
     if (runtimeSocket !== undefined) {
       const notes = join(rootDirectory, 'stasis/checkpointing');
@@ -132,7 +132,7 @@ export class RuntimeOpening {
       return openNodeRuntime(options);
     }
     const runtime = await createBuiltinRuntime({
-      ...{ root: runtimeRoot, state: runtimeState, runtime: ociRuntime, version: this.#version },
+      ...{ root: runtimeRoot, state: runtimeState, runtime: ociRuntime, cni, version: this.#version },
       log: (line) => this.#log('info', line, { from: 'runtime' }),
       tell: (event) => {
         for (const listen of this.#listeners.get(event.containerId) ?? []) listen(event);

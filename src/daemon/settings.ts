@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { CodedError } from '../errors/coded-error.ts';
 import { type WhenBusy, whenBusy } from '../pods/container-checkpoints.ts';
 import { parseQuantity } from '../pods/quantity.ts';
+import { type CniPlaces, usualCniPlaces } from '../runtime/builtin/cni.ts';
 import { parseEndpoint } from '../runtime/cri/endpoint.ts';
 import { type Authorization, accessOf } from './access-settings.ts';
 import { type CpuSettings, cpuSettingsOf } from './cpu-settings.ts';
@@ -26,6 +27,8 @@ export interface Settings {
   runtimeSocket: string | undefined;
   runtimeRoot: string;
   runtimeState: string;
+  /** Where the built-in runtime finds CNI's configuration and plugins. */
+  cni: CniPlaces;
   ociRuntime: 'crun' | 'runc';
   /** References of images to take into the built-in runtime at the start. */
   images: readonly string[];
@@ -79,6 +82,7 @@ export function settingsOf(flags: FlagValues, file: ConfigurationFile): Settings
     podLogs: pathOf(flags['pod-logs-dir'] ?? file.podLogsDir) ?? defaultPodLogs(rootDirectory),
     runtimeRoot: resolve(flags['runtime-root'] ?? '/var/lib/stasis'),
     runtimeState: resolve(flags['runtime-state'] ?? '/run/stasis'),
+    cni: cniPlaces(flags['cni-conf-dir'], flags['cni-bin-dir']),
     ociRuntime: runtimeOf(flags['oci-runtime'] ?? 'crun'),
     images: flags.image ?? [],
     tls: certificateFile && keyFile ? { certificateFile, keyFile } : undefined,
@@ -167,6 +171,15 @@ export function runtimeOf(name: string): 'crun' | 'runc' {
     'invalid-argument',
     `--oci-runtime is ${JSON.stringify(name)}, known here: crun, runc`,
   );
+}
+
+/** @param plugins folders, with commas */
+export function cniPlaces(configuration: string | undefined, plugins: string | undefined): CniPlaces {
+  const folders = plugins?.split(',').filter((folder) => folder.trim() !== '');
+  return {
+    configDirectory: configuration === undefined ? usualCniPlaces.configDirectory : resolve(configuration),
+    binDirectories: folders?.map((folder) => resolve(folder.trim())) ?? usualCniPlaces.binDirectories,
+  };
 }
 
 function integerOf(text: string | undefined, flag: string, from: number, to: number): number | undefined {

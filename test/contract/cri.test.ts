@@ -7,6 +7,7 @@ import { openSocket } from '../../src/runtime/cri/cri-runtime.ts';
 import { startContainerd } from '../engines/containerd.ts';
 import { makeRootfs } from '../engines/image.ts';
 import { busyboxImage, writeOciArchive } from '../images.ts';
+import { noCni } from '../runtime.ts';
 import { type CriUnderTest, criContract } from './cri.ts';
 
 const name = 'localhost/busybox:1';
@@ -19,7 +20,9 @@ async function imageIn(folder: string): Promise<string> {
 
 for (const handler of ['crun', 'runc'] as const) {
   criContract(`the built-in runtime over ${handler}`, async (folder): Promise<CriUnderTest> => {
-    const open = await createBuiltinRuntime({ root: join(folder, 'root'), state: join(folder, 'state') });
+    const open = await createBuiltinRuntime({
+      ...{ root: join(folder, 'root'), state: join(folder, 'state'), cni: noCni },
+    });
     const transport = createRouterTransport((router) => open.routes(router));
     const images = createClient(ImageService, transport);
     await images.pullImage({ image: { image: `oci-archive:${await imageIn(folder)}` } });
@@ -32,7 +35,7 @@ criContract('the built-in runtime over its socket', async (folder): Promise<CriU
   const path = join(folder, 'cri.sock');
   const settings = { socket: path, runtimeRoot: join(folder, 'root'), runtimeState: join(folder, 'state') };
   const images = [`oci-archive:${await imageIn(folder)}`];
-  const server = await serveCri({ ...settings, ociRuntime: 'crun', images }, '0.0.0', () => {});
+  const server = await serveCri({ ...settings, cni: noCni, ociRuntime: 'crun', images }, '0.0.0', () => {});
   const client = openSocket(path);
   const stop = async () => {
     client.close();

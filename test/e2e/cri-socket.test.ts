@@ -51,6 +51,7 @@ class CriDaemon {
 
   get flags(): string[] {
     const state = ['--runtime-root', join(this.folder, 'lib'), '--runtime-state', join(this.folder, 'run')];
+    state.push('--cni-conf-dir', join(this.folder, 'cni'));
     return ['--listen', `unix://${this.socket}`, ...state, '--image', this.image];
   }
 

@@ -62,6 +62,7 @@ export class TestNode {
       join(project, 'src/daemon/main.ts'),
       ...['--root-dir', this.root, '--manifests', this.manifests, '--address', '127.0.0.1', '--port', '0'],
       ...['--runtime-root', join(this.folder, 'runtime'), '--runtime-state', join(this.folder, 'run')],
+      ...['--cni-conf-dir', join(this.folder, 'cni')],
       ...flags,
     ]);
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {

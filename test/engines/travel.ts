@@ -7,7 +7,7 @@ import { ImageService, NamespaceMode, RuntimeService } from '../../src/gen/cri/v
 import { openCheckpoint } from '../../src/localfs/open-checkpoint.ts';
 import { createBuiltinRuntime } from '../../src/runtime/builtin/builtin-runtime.ts';
 import { checkpointHooks } from '../../src/runtime/builtin/checkpoint-hooks.ts';
-import { atEnd, folderFor, until } from '../runtime.ts';
+import { atEnd, folderFor, noCni, until } from '../runtime.ts';
 import { startContainerd } from './containerd.ts';
 import { makeRootfs, writeImage } from './image.ts';
 import { must } from './program.ts';
@@ -72,6 +72,7 @@ async function builtin(t: TestContext, folder: string, file: string): Promise<Cl
     root: join(folder, 'root'),
     state: join(folder, 'state'),
     hooks: checkpointHooks(),
+    cni: noCni,
   });
   atEnd(t, () => opened.close());
   const transport = createRouterTransport((router) => opened.routes(router));

@@ -9,7 +9,7 @@ import { Code, type ConnectRouter, createClient, createRouterTransport } from '@
 import { connectNodeAdapter, createGrpcTransport } from '@connectrpc/connect-node';
 import { CriBench, fails, logLines, type Pod } from '../../../test/contract/cri.ts';
 import { busyboxImage, writeOciLayout } from '../../../test/images.ts';
-import { needsRuntime, until } from '../../../test/runtime.ts';
+import { needsRuntime, noCni, until } from '../../../test/runtime.ts';
 import {
   ContainerEventType,
   ContainerState,
@@ -39,6 +39,7 @@ for (const handler of ['crun', 'runc'] as const) {
         state,
         log: (line) => log.push(line),
         version: '1.2.3',
+        cni: noCni,
       });
       close = open.close;
       routes = (router) => open.routes(router);

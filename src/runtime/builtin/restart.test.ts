@@ -17,7 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, createRouterTransport } from '@connectrpc/connect';
 import { CriBench, type CriUnderTest, logLines } from '../../../test/contract/cri.ts';
 import { busyboxImage, writeOciLayout } from '../../../test/images.ts';
-import { needsRuntime, project, until } from '../../../test/runtime.ts';
+import { needsRuntime, noCni, project, until } from '../../../test/runtime.ts';
 import { ContainerState, ImageService, PodSandboxState, RuntimeService } from '../../gen/cri/v1/api_pb.ts';
 import { createBuiltinRuntime, type OpenRuntime } from './builtin-runtime.ts';
 import { findCgroups } from './cgroups.ts';
@@ -53,7 +53,7 @@ async function nodeFor(t: TestContext): Promise<Node> {
     async open() {
       await last?.close();
       const log: string[] = [];
-      const open = await createBuiltinRuntime({ root, state, log: (line) => log.push(line) });
+      const open = await createBuiltinRuntime({ root, state, cni: noCni, log: (line) => log.push(line) });
       last = open;
       const transport = createRouterTransport((router) => open.routes(router));
       const [runtime, images] = [
