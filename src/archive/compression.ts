@@ -33,12 +33,15 @@ export function sniffPacking(head: Uint8Array): Packing {
 export interface Codec {
   /**
    * The bytes that are packed in `pieces`: every frame or member of them, one after the other.
+   * @param lend whether the caller is done with a piece when it asks for the next one, which may then be in the
+   * same memory
    * @throws CodedError `corrupt` when they are damaged or cut off.
    */
   decompress(
     compression: Compression,
     pieces: AsyncIterable<Uint8Array>,
     signal?: AbortSignal,
+    lend?: boolean,
   ): AsyncIterable<Uint8Array>;
   /**
    * Whether `decompress` is done with a piece when it asks for the next one, so that all can be read into the same

@@ -9,7 +9,7 @@ export interface StreamedMember {
   readonly entry: TarEntry;
   /**
    * Its content, once, before the next member is asked for; what is not taken is passed over. The pieces are
-   * views of buffers that are not used again.
+   * views of those that `streamTar` was given, and are good for as long as they are.
    */
   content(): AsyncIterable<Uint8Array>;
 }
@@ -21,6 +21,7 @@ export interface StreamOptions {
 /**
  * The members of an uncompressed archive whose bytes arrive in order, once. Leaving the loop early ends the
  * reading of `pieces`.
+ * @param pieces nothing is held of a piece when the next one is asked for
  * @throws CodedError as `indexTar` does.
  */
 export async function* streamTar(
@@ -85,18 +86,16 @@ class StreamCursor {
     }
   }
 
-  /** The next `length` bytes, fewer where the stream ends. */
+  /** A copy of the next `length` bytes, fewer where the stream ends. */
   async take(length: number): Promise<Uint8Array> {
-    const first = await this.#some(length);
-    if (first.length === length) return first;
-    const taken = [first];
-    for (let have = first.length; have < length; ) {
-      const more = await this.#some(length - have);
-      if (more.length === 0) break;
-      have += more.length;
-      taken.push(more);
+    const taken: Uint8Array[] = [];
+    for (let have = 0; have < length; ) {
+      const some = await this.#some(length - have);
+      if (some.length === 0) break;
+      have += some.length;
+      taken.push(new Uint8Array(some));
     }
-    return concat(taken);
+    return taken.length === 1 && taken[0] ? taken[0] : concat(taken);
   }
 
   /** The stored bytes of a member that has not been passed yet. */

@@ -44,7 +44,8 @@ export async function openArchive(source: ByteSource, options: ArchiveOptions): 
       return tarCheckpoint(unpacked, { origin, format: `${format}, seekable`, limits, readAhead: 0 });
     }
     const read = codec.takesAtOnce?.(packing) ? readThrough : readChunks;
-    const reopen = (again?: AbortSignal) => codec.decompress(packing, read(source, 1 << 18, again), again);
+    const reopen = (again?: AbortSignal, lend?: boolean) =>
+      codec.decompress(packing, read(source, 1 << 18, again), again, lend);
     const refuse = refuseLayout ? (name: string) => refuseImage(name, origin, packing) : undefined;
     return streamCheckpoint(reopen, { origin, format, limits, refuse, close: () => source.close() });
   } catch (error) {

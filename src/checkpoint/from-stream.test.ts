@@ -124,6 +124,39 @@ test('read + limits: too big for memory is refused, too much to keep is read aga
   assert.deepEqual(await checkpoint.read('checkpoint/pages-1.img'), big);
 });
 
+test('prepare + lent pieces: what is kept outlives the memory that it passed through', async () => {
+  const long = `checkpoint/${'d'.repeat(150)}/${'n'.repeat(150)}`;
+  const contents = new Map([
+    ['config.dump', utf8('config')],
+    [long, big.subarray(0, 2048)],
+    ['checkpoint/pages-1.img', big],
+    ['dump.log', utf8('log')],
+  ]);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of writeTar([...contents].map(([name, content]) => ({ name, content }))))
+    pieces.push(piece);
+  const tar = concat(pieces);
+  for (const size of [100, 512, 1000, 4096, 1 << 20]) {
+    const lends: (boolean | undefined)[] = [];
+    async function* reopen(_signal?: AbortSignal, lend?: boolean) {
+      lends.push(lend);
+      const room = Buffer.alloc(size);
+      for (let at = 0; at < tar.length; at += size) {
+        const piece = tar.subarray(at, at + size);
+        room.set(piece);
+        yield room.subarray(0, piece.length);
+        room.fill(0xa5);
+      }
+    }
+    const checkpoint = streamCheckpoint(reopen, { origin: 'test', format: 'stream' });
+    await checkpoint.prepare({ keep: () => 'all' });
+    for (const [name, content] of contents) {
+      assert.deepEqual(new Uint8Array(await checkpoint.read(name)), content, `${name} in ${size}`);
+    }
+    assert.deepEqual(lends, [true]);
+  }
+});
+
 test('stream + every file once, in order, content taken or not', async () => {
   const { checkpoint } = await sample(members);
   const seen: string[] = [];

@@ -19,8 +19,11 @@ import { forwardSource } from './forward-source.ts';
 import { listOf, memberOf } from './from-tar.ts';
 import { KeptMembers } from './kept-members.ts';
 
-/** Begins to read the unpacked bytes of the archive once more. */
-export type Reopen = (signal?: AbortSignal) => AsyncIterable<Uint8Array>;
+/**
+ * Begins to read the unpacked bytes of the archive once more.
+ * @param lend whether a piece is done with when the next one is asked for
+ */
+export type Reopen = (signal?: AbortSignal, lend?: boolean) => AsyncIterable<Uint8Array>;
 
 export interface StreamCheckpointOptions {
   origin: string;
@@ -183,7 +186,8 @@ class StreamCheckpoint implements Checkpoint {
   async #pass(pass: Pass, signal?: AbortSignal): Promise<TarIndex> {
     this.#passes++;
     const entries: TarEntry[] = [];
-    for await (const { entry, content } of this.#archive(signal)) {
+    // What is kept is copied, so that all the rest can pass through the same memory.
+    for await (const { entry, content } of this.#archive(signal, true)) {
       entries.push(entry);
       this.#refuse?.(plainName(entry.name));
       if (!this.#isReplaced(entry)) await this.#visit({ entry, content }, pass);
@@ -248,7 +252,7 @@ class StreamCheckpoint implements Checkpoint {
     }
   }
 
-  #archive(signal?: AbortSignal): AsyncGenerator<StreamedMember, void, void> {
-    return streamTar(this.#reopen(signal), { limits: this.limits });
+  #archive(signal?: AbortSignal, lend = false): AsyncGenerator<StreamedMember, void, void> {
+    return streamTar(this.#reopen(signal, lend), { limits: this.limits });
   }
 }

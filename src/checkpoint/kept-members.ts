@@ -38,7 +38,10 @@ export class KeptMembers {
     this.#kept.delete(name);
   }
 
-  /** Takes what `keep` says out of the content of a member; without anything to keep, the content is not read. */
+  /**
+   * Takes a copy of what `keep` says out of the content of a member, whose pieces may be lent; without anything to
+   * keep, the content is not read.
+   */
   async take(member: Member, keep: Keep, content: () => AsyncIterable<Uint8Array>): Promise<void> {
     this.#kept.delete(member.name);
     const ranges =
@@ -91,7 +94,7 @@ function wantedRanges(ranges: readonly MemberRange[], size: number): MemberRange
   return merged;
 }
 
-/** The bytes of sorted ranges; content after the last one is left. */
+/** A copy of the bytes of sorted ranges; content after the last one is left. */
 async function cut(content: AsyncIterable<Uint8Array>, ranges: readonly MemberRange[]) {
   const taken: { offset: number; bytes: Uint8Array }[] = [];
   let parts: Uint8Array[] = [];
@@ -101,9 +104,10 @@ async function cut(content: AsyncIterable<Uint8Array>, ranges: readonly MemberRa
   for await (const piece of content) {
     for (let range = ranges[next]; range && range.offset < at + piece.length; range = ranges[next]) {
       const from = Math.max(range.offset, at) - at;
-      const part = piece.subarray(from, range.offset + range.length - at);
-      // A small part must not hold on to the whole piece that it was cut from.
-      parts.push(part.length < piece.length ? part.slice() : part);
+      // Copied at once: the piece may be lent, and a small part must not hold on to all of it. A Buffer's own
+      // slice would be a view.
+      const part = Uint8Array.prototype.slice.call(piece, from, range.offset + range.length - at);
+      parts.push(part);
       have += part.length;
       if (have < range.length) break;
       taken.push({ offset: range.offset, bytes: parts.length === 1 && parts[0] ? parts[0] : concat(parts) });

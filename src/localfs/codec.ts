@@ -13,7 +13,6 @@ import type { Codec, Compression } from '../archive/compression.ts';
 import { splitZstd } from '../archive/zstd-frames.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { damaged } from './damaged-data.ts';
-import { canUnpackNow, unpackZstdNow } from './zstd-now.ts';
 
 /** Large pieces: with zlib's own 16 KiB, unpacking takes twice as long. */
 const chunkSize = 256 << 10;
@@ -48,27 +47,6 @@ export const codec: Codec = {
     return zstdBytes(bytes, { params, pledgedSrcSize: bytes.length });
   },
 };
-
-/** As {@link codec}, for programs that have nothing else to do meanwhile: not for servers. */
-export const blockingCodec: Codec = {
-  ...codec,
-  takesAtOnce: (compression) => compression === 'zstd',
-  decompress: (compression, pieces, signal) => {
-    if (compression !== 'zstd') return decompress(compression, pieces, signal);
-    return canUnpackNow() ? decompressNow(pieces, signal) : decompress(compression, copies(pieces), signal);
-  },
-};
-
-async function* copies(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const piece of pieces) yield piece.slice();
-}
-
-async function* decompressNow(
-  pieces: AsyncIterable<Uint8Array>,
-  signal?: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  for await (const frame of splitZstd(pieces)) yield* unpackZstdNow(frame, signal);
-}
 
 async function* decompress(
   compression: Compression,

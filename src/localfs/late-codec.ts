@@ -6,11 +6,28 @@ import type { Codec } from '../archive/compression.ts';
  */
 export const lateCodec: Codec = loadedLate(async () => (await import('./codec.ts')).codec);
 
-/** The same for programs that have nothing else to do meanwhile. */
-export const lateBlockingCodec: Codec = {
-  ...loadedLate(async () => (await import('./codec.ts')).blockingCodec),
+/** The same for programs that have nothing else to do meanwhile: not for servers. */
+export const blockingCodec: Codec = {
+  ...lateCodec,
   takesAtOnce: (compression) => compression === 'zstd',
+  decompress: (compression, pieces, signal, lend) =>
+    compression === 'zstd'
+      ? unpackNow(pieces, signal, lend)
+      : lateCodec.decompress(compression, pieces, signal, lend),
 };
+
+async function* unpackNow(
+  pieces: AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
+  lend?: boolean,
+): AsyncGenerator<Uint8Array> {
+  const { unpackZstdNow } = await import('./zstd-now.ts');
+  yield* unpackZstdNow(pieces, signal, lend) ?? lateCodec.decompress('zstd', copies(pieces), signal);
+}
+
+async function* copies(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) yield new Uint8Array(piece);
+}
 
 function loadedLate(load: () => Promise<Codec>): Codec {
   return {

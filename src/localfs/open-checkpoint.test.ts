@@ -15,7 +15,8 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { openArchive } from '../checkpoint/from-archive.ts';
 import { readIdentity } from '../checkpoint/identity.ts';
 import { isCoded } from '../errors/coded-error.ts';
-import { blockingCodec, codec } from './codec.ts';
+import { codec } from './codec.ts';
+import { blockingCodec } from './late-codec.ts';
 import { openCheckpoint } from './open-checkpoint.ts';
 import { sha256Of } from './sha256.ts';
 

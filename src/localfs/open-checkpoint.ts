@@ -8,7 +8,7 @@ import { openArchive } from '../checkpoint/from-archive.ts';
 import { layoutFile } from '../oci/layout-names.ts';
 import { type FileSourceOptions, openFileSource } from './file-source.ts';
 import { innerPath, openInner } from './inner-archive.ts';
-import { lateBlockingCodec, lateCodec } from './late-codec.ts';
+import { blockingCodec, lateCodec } from './late-codec.ts';
 
 export interface OpenOptions extends FileSourceOptions {
   limits?: ArchiveLimits;
@@ -80,7 +80,7 @@ async function fromImage(layout: Checkpoint, options: OpenOptions) {
 }
 
 function codecFor({ blocking }: OpenOptions): Codec {
-  return blocking ? lateBlockingCodec : lateCodec;
+  return blocking ? blockingCodec : lateCodec;
 }
 
 function closing(source: ByteSource, close: () => Promise<void>): ByteSource {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { isCoded } from '../errors/coded-error.ts';
-import { blockingCodec, codec } from './codec.ts';
-import { canUnpackNow } from './zstd-now.ts';
+import { codec } from './codec.ts';
+import { blockingCodec } from './late-codec.ts';
+import { unpackZstdNow } from './zstd-now.ts';
 
 /** Text, zeros and noise, in sizes around those of the pieces. */
 function content(size: number): Buffer {
@@ -28,7 +29,11 @@ async function unpacked(bytes: Uint8Array, size = 1 << 16, from = blockingCodec)
 
 const withSum = { params: { [constants.ZSTD_c_checksumFlag]: 1 } };
 
-test('unpackZstdNow can be called on this platform', () => assert.ok(canUnpackNow()));
+test('unpackZstdNow can be called on this platform', async () => {
+  const found = unpackZstdNow(inPieces(zstdCompressSync(content(10)), 100));
+  assert.deepEqual((await found?.next())?.value, content(10));
+  await found?.return(undefined);
+});
 
 test('blockingCodec unpacks what the other codec unpacks, several frames among it', async () => {
   for (const size of [0, 1, 131_071, 131_072, 131_073, 1_000_000]) {
@@ -46,6 +51,19 @@ test('blockingCodec: pieces given before stay as they were', async () => {
   for await (const piece of blockingCodec.decompress('zstd', inPieces(zstdCompressSync(plain), 5000)))
     held.push(piece);
   assert.ok(Buffer.concat(held).equals(plain) && held.length > 3);
+});
+
+test('blockingCodec: lent pieces are right until the next one, and in the same memory', async () => {
+  const plain = content(600_000);
+  const packed = zstdCompressSync(plain, withSum);
+  const memory = new Set<ArrayBufferLike>();
+  const copied: Uint8Array[] = [];
+  for await (const piece of blockingCodec.decompress('zstd', inPieces(packed, 5000), undefined, true)) {
+    memory.add(piece.buffer);
+    copied.push(new Uint8Array(piece));
+  }
+  assert.ok(Buffer.concat(copied).equals(plain) && copied.length > 3);
+  assert.equal(memory.size, 1);
 });
 
 test('blockingCodec refuses what is damaged or cut off', async () => {

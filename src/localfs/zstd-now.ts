@@ -1,4 +1,5 @@
 import { createZstdDecompress } from 'node:zlib';
+import { splitZstd } from '../archive/zstd-frames.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { damaged } from './damaged-data.ts';
 
@@ -47,49 +48,70 @@ function decoder(): Decoder | undefined {
   };
 }
 
-/** Whether {@link unpackZstdNow} can be called here. */
-export function canUnpackNow(): boolean {
-  const found = decoder();
-  found?.close();
-  return found !== undefined;
-}
-
 /**
- * The bytes of one frame, unpacked in this thread: for programs that have nothing else to do meanwhile.
- * @param frame all of its bytes and none besides
+ * The bytes of all frames in `pieces`, unpacked in this thread: for programs that have nothing else to do
+ * meanwhile. `undefined` where this platform cannot; nothing is asked of `pieces` then.
+ * @param pieces each is done with when the next one is asked for
+ * @param lend whether the caller is, too: all is unpacked into the same memory
  * @throws CodedError `corrupt` for damaged data
  */
-export async function* unpackZstdNow(
-  frame: AsyncIterable<Uint8Array>,
+export function unpackZstdNow(
+  pieces: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
+  lend = false,
+): AsyncGenerator<Uint8Array> | undefined {
+  const first = decoder();
+  return first && unpackFrames(first, pieces, signal, lend);
+}
+
+async function* unpackFrames(
+  first: Decoder,
+  pieces: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+  lend: boolean,
 ): AsyncGenerator<Uint8Array> {
-  const unpacker = decoder();
-  if (!unpacker) throw new CodedError('unsupported', 'this platform unpacks no zstd at once');
+  let unpacker: Decoder | undefined = first;
   try {
-    let output = Buffer.allocUnsafeSlow(pieceSize);
-    let have = 0;
-    let pieces = 0;
-    for await (const input of frame) {
-      for (let at = 0, full = false; at < input.length || full; ) {
-        unpacker.write(0, input, at, input.length - at, output, have, pieceSize - have);
-        const failure = unpacker.failure();
-        if (failure) throw damaged('zstd', failure);
-        const before = at + have;
-        have = pieceSize - unpacker.left[0];
-        at = input.length - unpacker.left[1];
-        full = have === pieceSize;
-        if (!full && at < input.length && at + have === before)
-          throw damaged('zstd', 'data after the end of a frame');
-        if (!full) continue;
-        yield output;
-        output = Buffer.allocUnsafeSlow(pieceSize);
-        have = 0;
-        if (signal && ++pieces % piecesInARow === 0) await new Promise((resolve) => setImmediate(resolve));
-        signal?.throwIfAborted();
-      }
+    for await (const frame of splitZstd(pieces)) {
+      unpacker ??= decoder();
+      if (!unpacker) throw new CodedError('unsupported', 'this platform unpacks no zstd at once');
+      yield* unpackFrame(unpacker, frame, signal, lend);
+      unpacker.close();
+      unpacker = undefined;
     }
-    if (have > 0) yield output.subarray(0, have);
   } finally {
-    unpacker.close();
+    unpacker?.close();
   }
+}
+
+/** @param frame all of its bytes and none besides */
+async function* unpackFrame(
+  unpacker: Decoder,
+  frame: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+  lend: boolean,
+): AsyncGenerator<Uint8Array> {
+  let output = Buffer.allocUnsafeSlow(pieceSize);
+  let have = 0;
+  let pieces = 0;
+  for await (const input of frame) {
+    for (let at = 0, full = false; at < input.length || full; ) {
+      unpacker.write(0, input, at, input.length - at, output, have, pieceSize - have);
+      const failure = unpacker.failure();
+      if (failure) throw damaged('zstd', failure);
+      const before = at + have;
+      have = pieceSize - unpacker.left[0];
+      at = input.length - unpacker.left[1];
+      full = have === pieceSize;
+      if (!full && at < input.length && at + have === before)
+        throw damaged('zstd', 'data after the end of a frame');
+      if (!full) continue;
+      yield output;
+      if (!lend) output = Buffer.allocUnsafeSlow(pieceSize);
+      have = 0;
+      if (signal && ++pieces % piecesInARow === 0) await new Promise((resolve) => setImmediate(resolve));
+      signal?.throwIfAborted();
+    }
+  }
+  if (have > 0) yield output.subarray(0, have);
 }
