@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { frozenUntilRemoved } from '../../api/cri-options.ts';
 import { CodedError, messageOf } from '../../errors/coded-error.ts';
@@ -24,8 +23,10 @@ import {
   checkSelection,
   clearPodFolder,
   describePod,
+  isTrue,
   podArchiveName,
   type Selected,
+  whenRemoved,
 } from './pod-folder.ts';
 import type { SandboxRecord } from './records.ts';
 
@@ -36,9 +37,6 @@ const optionNames: Readonly<Record<string, keyof CriuOptions>> = {
   'ext-unix-sk': 'extUnixSk',
   'shell-job': 'shellJob',
 };
-
-/** Milliseconds that containers stay frozen for a caller who does not remove the folder. */
-const longestHold = 15 * 60_000;
 
 /**
  * CRI's CheckpointPod: one archive for each of the given containers, `<container name>.tar`, all of the same
@@ -68,7 +66,11 @@ export async function checkpointPod(
     try {
       const captured = await captureTogether(targets, scratch.path, options, deadline, keepFrozen);
       const reports = await writeAll(runtime, sandbox, captured, request.outputPath, options, deadline);
-      if (keepFrozen) thawWhenRemoved(request.outputPath, targets, runtime.log);
+      if (keepFrozen) {
+        whenRemoved(request.outputPath)
+          .then(() => thawAll(targets))
+          .catch((error: unknown) => runtime.log(messageOf(error)));
+      }
       return reports;
     } catch (error) {
       if (keepFrozen) await thawAll(targets);
@@ -105,36 +107,6 @@ async function writeAll(
 
 async function thawAll(targets: readonly CaptureTarget[]): Promise<void> {
   for (const { cgroup } of targets) await thaw(cgroup);
-}
-
-/**
- * Lets the containers run again when the caller has removed the folder it was given: by then it has ended them,
- * or has failed and wants them back. One that forgets the folder does not keep them for ever.
- */
-function thawWhenRemoved(
-  folder: string,
-  targets: readonly CaptureTarget[],
-  log: (line: string) => void,
-): void {
-  const end = performance.now() + longestHold;
-  const look = async (): Promise<void> => {
-    const kept = await stat(folder).then(
-      () => true,
-      () => false,
-    );
-    if (kept && performance.now() < end) setTimeout(look, 50);
-    else await thawAll(targets).catch((error: unknown) => log(messageOf(error)));
-  };
-  setTimeout(look, 50);
-}
-
-/** @throws CodedError `invalid-argument` for anything but `true` and `false`. */
-export function isTrue(key: string, value: string): boolean {
-  if (value === 'true' || value === 'false') return value === 'true';
-  throw new CodedError(
-    'invalid-argument',
-    `option ${key} is ${JSON.stringify(value)}; it can be true or false`,
-  );
 }
 
 /** @throws CodedError `invalid-argument` for a key or a value that is not supported. */

@@ -1,5 +1,6 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { toJson } from '@bufbuild/protobuf';
 import { podAnnotations, podMemberNames } from '../../checkpoint/layout.ts';
 import { CodedError, messageOf } from '../../errors/coded-error.ts';
@@ -23,6 +24,34 @@ export async function checkPodFolder(path: string): Promise<void> {
 /** Nothing partial stays in it; the folder itself is the caller's. */
 export async function clearPodFolder(path: string): Promise<void> {
   for (const left of await readdir(path)) await rm(join(path, left), { force: true, recursive: true });
+}
+
+/** Milliseconds that containers stay frozen for a caller who does not remove the folder. */
+const longestHold = 15 * 60_000;
+const lookInterval = 50;
+
+/**
+ * Resolves when the caller has removed the folder it was given: by then it has ended the containers, or has failed
+ * and wants them back. One that forgets the folder does not keep them for ever.
+ */
+export async function whenRemoved(folder: string): Promise<void> {
+  const end = performance.now() + longestHold;
+  const kept = (): Promise<boolean> =>
+    stat(folder).then(
+      () => true,
+      () => false,
+    );
+  do await sleep(lookInterval);
+  while (performance.now() < end && (await kept()));
+}
+
+/** @throws CodedError `invalid-argument` for anything but `true` and `false`. */
+export function isTrue(key: string, value: string): boolean {
+  if (value === 'true' || value === 'false') return value === 'true';
+  throw new CodedError(
+    'invalid-argument',
+    `option ${key} is ${JSON.stringify(value)}; it can be true or false`,
+  );
 }
 
 /** `<container name>.tar`. */
