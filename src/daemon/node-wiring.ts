@@ -148,12 +148,16 @@ async function openCaptures({ settings, opening, log, stopping }: NodeParts, ope
   await containerCheckpoints.prepare();
   const common = { ...shared, nodeId: await identity(join(ours, 'node-id')), log };
   const timeout = Math.max(600, runtimeRequestTimeout);
+  const compare = comparison(images);
   return {
     space,
     containerCheckpoints,
     podCheckpoints: new PodCheckpoints({ ...common, defaultTimeout: runtimeRequestTimeout, space, watch }),
-    restores: new PodRestores({ ...common, scratch: join(ours, 'restore'), timeout }),
-    containerRestores: new ContainerRestores({ ...common, compare: comparison(images) }),
+    restores: new PodRestores({
+      ...{ ...common, scratch: join(ours, 'restore'), timeout },
+      ...(settings.runtimeSocket === undefined ? {} : { compare }),
+    }),
+    containerRestores: new ContainerRestores({ ...common, compare }),
     kept: new KeptCheckpoints({
       directory,
       hasPod: (namespace, name) => pods.find(namespace, name) !== undefined,

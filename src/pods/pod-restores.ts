@@ -14,7 +14,8 @@ import { type PodDescription, readPodArchive, unpackPodArchive } from './pod-arc
 import type { PodDirectories } from './pod-directories.ts';
 import { type ActualSandbox, actualPod, type Runtime, removeSandbox } from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
-import { podPreflight, type RestoreAs, withVolumes } from './restore-as.ts';
+import { containersPreflight, podPreflight, type RestoreAs, withVolumes } from './restore-as.ts';
+import type { CompareWithNode } from './restore-preflight.ts';
 import { keepTrying, mayPass, triedAgain } from './restore-retries.ts';
 import { fromRpc } from './rpc-error.ts';
 
@@ -29,6 +30,8 @@ export interface PodRestoreOptions {
   nodeId: string;
   /** Seconds that the restore of one pod may take. */
   timeout: number;
+  /** Looks for what the containers' archives need of the node; left out for the built-in runtime, which says it itself. */
+  compare?: CompareWithNode;
   log: Log;
 }
 
@@ -261,12 +264,28 @@ export class PodRestores {
       await pods.admit(record, signal);
       const begun = await this.#begun(record, archive, signal);
       const containers = begun ?? (await this.#make(record, archive, folder, signal, tcp));
-      for (const container of containers) await pods.startContainer(record, container, signal);
+      await this.#start(record, containers, signal);
       const { restoring: _restoring, ...restored } = record;
       await pods.accept(restored);
       return restored;
     } finally {
       await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  /** Where one does not continue, none does: a pod that is restored in part is not the pod of the checkpoint. */
+  async #start(
+    record: PodRecord,
+    containers: readonly { id: string; name: string }[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { pods } = this.#options;
+    try {
+      for (const container of containers) await pods.startContainer(record, container, signal);
+    } catch (error) {
+      // Whoever starts after us goes on with what is there.
+      if (!signal.aborted) await pods.stop(record, 0, signal);
+      throw error;
     }
   }
 
@@ -302,9 +321,13 @@ export class PodRestores {
     signal: AbortSignal,
     tcp?: RestoreAs['tcp'],
   ): Promise<{ id: string; name: string }[]> {
-    const { runtime, pods, timeout } = this.#options;
+    const { runtime, pods, timeout, compare } = this.#options;
     const { containers } = await unpackPodArchive(archive, folder, signal);
     await podPreflight(pods, record.pod, Object.keys(containers), signal);
+    if (compare) {
+      const paths = Object.entries(containers).map(([name, file]) => [name, join(folder, file)] as const);
+      await containersPreflight(pods, record.pod, new Map(paths), compare, signal);
+    }
     await pods.prepare(record);
     const configs = [];
     for (const container of allContainers(record.pod)) {

@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
+import { openCheckpoint } from '../localfs/open-checkpoint.ts';
 import type { NodePods } from './node-pods.ts';
-import { allContainers, type Pod, podName } from './pod.ts';
+import { allContainers, type Container, type Pod, podName } from './pod.ts';
+import { type CompareWithNode, lacking } from './restore-preflight.ts';
 
 /** What a restored pod is to have in place of what its checkpoint says. */
 export interface RestoreAs {
@@ -73,5 +75,38 @@ export async function podPreflight(
     lasting ? 'failed-precondition' : 'not-found',
     `pod ${podName(pod)} cannot be restored here: ${missing.join('; ')}`,
     { hint: 'give volumes another place with --volume-map, and load the images' },
+  );
+}
+
+/**
+ * The same for what stands in the archives of the containers: processor, devices, mounts, ports.
+ * @param paths of the archives, by container
+ * @throws CodedError `failed-precondition`
+ */
+export async function containersPreflight(
+  pods: NodePods,
+  pod: Pod,
+  paths: ReadonlyMap<string, string>,
+  compare: CompareWithNode,
+  signal: AbortSignal,
+): Promise<void> {
+  const ensureImage = (one: Container, stop: AbortSignal) => pods.ensureImage(one, stop);
+  const missing: string[] = [];
+  for (const container of allContainers(pod)) {
+    const path = paths.get(container.name);
+    if (path === undefined) continue;
+    const checkpoint = await openCheckpoint(path, { signal });
+    try {
+      const found = await lacking(checkpoint, pod, container, { compare, ensureImage, signal });
+      missing.push(...found.map((what) => `container ${container.name}: ${what}`));
+    } finally {
+      await checkpoint.close();
+    }
+  }
+  if (missing.length === 0) return;
+  throw new CodedError(
+    'failed-precondition',
+    `pod ${podName(pod)} cannot be restored here, this node lacks: ${missing.join('; ')}`,
+    { hint: 'nothing was started; stasis verify --against-node shows all that is needed' },
   );
 }

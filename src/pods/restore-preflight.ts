@@ -44,22 +44,32 @@ export async function preflight(
   container: Container,
   options: PreflightOptions,
 ): Promise<void> {
-  const { compare, signal } = options;
-  const needs = await restoreNeeds(checkpoint, await imagesOf(checkpoint), new Problems());
-  const asked = needs.filter(({ kind }) => compared.includes(kind));
-  const unmet = (await compare(asked, signal)).filter(({ node }) => node.met === 'no');
-  const missing = [
-    ...unmet.map(({ kind, what, node }) => `${kind} ${what} (here: ${node.found})`),
-    ...(await missingImage(needs, container, options)),
-    ...(await missingMounts(checkpoint, container)),
-    ...(pod.spec.hostNetwork ? await takenPorts(checkpoint) : []),
-  ];
+  const missing = await lacking(checkpoint, pod, container, options);
   if (missing.length === 0) return;
   throw new CodedError(
     'failed-precondition',
     `restoring ${checkpoint.origin}: this node lacks ${missing.length === 1 ? '' : `${missing.length} things: `}${missing.join('; ')}`,
     { hint: 'nothing was started; stasis verify --against-node shows all that is needed' },
   );
+}
+
+/** Everything that the restore of a container would need and that is not here. */
+export async function lacking(
+  checkpoint: Checkpoint,
+  pod: Pod,
+  container: Container,
+  options: PreflightOptions,
+): Promise<string[]> {
+  const { compare, signal } = options;
+  const needs = await restoreNeeds(checkpoint, await imagesOf(checkpoint), new Problems());
+  const asked = needs.filter(({ kind }) => compared.includes(kind));
+  const unmet = (await compare(asked, signal)).filter(({ node }) => node.met === 'no');
+  return [
+    ...unmet.map(({ kind, what, node }) => `${kind} ${what} (here: ${node.found})`),
+    ...(await missingImage(needs, container, options)),
+    ...(await missingMounts(checkpoint, container)),
+    ...(pod.spec.hostNetwork ? await takenPorts(checkpoint) : []),
+  ];
 }
 
 async function missingImage(

@@ -35,7 +35,11 @@ const handler = (name: string): string => `
         SystemdCgroup = false`;
 
 /** Its configuration: where it keeps what lasts, and where its state and its socket are. */
-export const containerdSettings = (root: string, state: string): string => `version = 3
+export const containerdSettings = (
+  root: string,
+  state: string,
+  runtime: 'crun' | 'runc' = 'crun',
+): string => `version = 3
 root = "${root}"
 state = "${state}"
 disabled_plugins = ["io.containerd.grpc.v1.nri", "io.containerd.tracing.processor.v1.otlp", "io.containerd.internal.v1.tracing"]
@@ -48,7 +52,7 @@ disabled_plugins = ["io.containerd.grpc.v1.nri", "io.containerd.tracing.processo
 [plugins.'io.containerd.cri.v1.runtime']
   restrict_oom_score_adj = true
   [plugins.'io.containerd.cri.v1.runtime'.containerd]
-    default_runtime_name = "crun"${handler('crun')}${handler('runc')}
+    default_runtime_name = "${runtime}"${handler('crun')}${handler('runc')}
   [plugins.'io.containerd.cri.v1.runtime'.cni]
     bin_dirs = ["/usr/lib/cni"]
     conf_dir = "/etc/cni/net.d"
@@ -58,16 +62,18 @@ disabled_plugins = ["io.containerd.grpc.v1.nri", "io.containerd.tracing.processo
  * Starts containerd with everything it keeps below `folder`, which has to lie on a disk and have a short path.
  * @param rootfs from `makeRootfs`: what pod sandboxes run is taken from there
  * @param path where it looks for programs; our own PATH where left out
+ * @param byDefault the low-level runtime of pods that name none
  */
 export async function startContainerd(
   folder: string,
   rootfs: string,
   path = process.env['PATH'],
+  byDefault: 'crun' | 'runc' = 'crun',
 ): Promise<Containerd> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const socket = join(folder, 'containerd.sock');
   const log = join(folder, 'containerd.log');
-  writeFileSync(join(folder, 'config.toml'), containerdSettings(join(folder, 'root'), folder));
+  writeFileSync(join(folder, 'config.toml'), containerdSettings(join(folder, 'root'), folder, byDefault));
   const output = openSync(log, 'w');
   const launch = (): ChildProcess =>
     spawn('containerd', ['--config', join(folder, 'config.toml')], {

@@ -132,7 +132,7 @@ async function explainedRestore(error: unknown, quirks: RuntimeQuirks, begun: nu
 }
 
 /** Files in which programs are told how to call CRIU. */
-const criuSettings: readonly string[] = [
+export const criuSettings: readonly string[] = [
   '/etc/criu/crun.conf',
   '/etc/criu/runc.conf',
   '/etc/criu/default.conf',

@@ -9,6 +9,7 @@ import {
   type Transport,
   type UnaryResponse,
 } from '@connectrpc/connect';
+import { frozenUntilRemoved } from '../../api/cri-options.ts';
 import { grpcStatus } from '../../errors/code.ts';
 import { CodedError } from '../../errors/coded-error.ts';
 import {
@@ -18,12 +19,13 @@ import {
   RuntimeService,
 } from '../../gen/cri/v1/api_pb.ts';
 import { openUnixSocket } from '../../grpc/socket-client.ts';
+import { careForPodRestores, refusePodRestores } from './care-for-pod-restores.ts';
 import { careForRestores, clearScratch } from './care-for-restores.ts';
 import { explainWithLog } from './explain-failure.ts';
 import { type Ability, checkpointAbility, identify, type RuntimeFacts, versionOf } from './handshake.ts';
 import { CheckpointNotes, cgroupOfContainer, letRun, type Resume, thawCgroup } from './let-run.ts';
 import { cutPod, type PodCutTools } from './pod-cut.ts';
-import type { Failure, RuntimeQuirks } from './quirks.ts';
+import type { Failure, RuntimeQuirks, RuntimeVersion } from './quirks.ts';
 
 /** Milliseconds between two attempts to reach a runtime that has gone. */
 const retryInterval = 250;
@@ -54,9 +56,9 @@ export interface CriRuntime {
   facts: RuntimeFacts;
   ability: Ability;
   /**
-   * Calls go through it as they are, but for `CheckpointContainer` and `CheckpointPod`: a failure has a
-   * `CodedError` with a hint as its cause, and the containers run again by the time it is told. The second is made
-   * out of pauses and the first where the runtime has none.
+   * Calls go through it as they are, but for `CheckpointContainer`, `CheckpointPod` and `RestorePod`: a failure has
+   * a `CodedError` with a hint as its cause, and the containers run again by the time it is told. Where the runtime
+   * has none of its own, the second is made out of pauses and the first, and the third out of `CreateContainer`.
    */
   transport: Transport;
   /** Lets every container run that an earlier process was checkpointing when it was killed. @returns their ids */
@@ -89,9 +91,11 @@ export async function openCriRuntime(options: CriRuntimeOptions): Promise<CriRun
     const { failures, remains } = facts.quirks;
     const care = { runtime: plain.runtime, notes, resume, failures, remains, closing: closing.signal };
     const pause = facts.quirks.pause?.(plain.transport);
-    const cared = openSocket(options.path, [
+    const version = versionOf(facts.version);
+    const cared: CriSocket = openSocket(options.path, [
       careForCheckpoints(care),
-      careForPods(care, pause, facts.quirks),
+      careForPods(care, pause, facts.quirks, version),
+      careForPodRestores({ quirks: facts.quirks, version, cared: () => cared.runtime }),
       ...(await restoreCare(options.scratch, facts)),
     ]);
     return {
@@ -180,7 +184,12 @@ async function pastRemains<T>(
 }
 
 /** `CheckpointPod`, also for a runtime that has none of its own. */
-function careForPods(care: Care, pause: Pause | undefined, quirks: RuntimeQuirks): Interceptor {
+function careForPods(
+  care: Care,
+  pause: Pause | undefined,
+  quirks: RuntimeQuirks,
+  version: RuntimeVersion,
+): Interceptor {
   const tools: PodCutTools | undefined = pause && {
     runtime: care.runtime,
     pause,
@@ -199,7 +208,10 @@ function careForPods(care: Care, pause: Pause | undefined, quirks: RuntimeQuirks
     }
     try {
       if (tools === undefined) throw noPods(quirks);
-      await cutPod(tools, request.message as unknown as CheckpointPodRequest, request.signal);
+      const message = request.message as unknown as CheckpointPodRequest;
+      // Whoever ends a pod after its checkpoint means to restore it.
+      if (Object.hasOwn(message.options, frozenUntilRemoved)) refusePodRestores(quirks, version);
+      await cutPod(tools, message, request.signal);
     } catch (error) {
       if (error instanceof CodedError) {
         throw new ConnectError(error.message, grpcStatus(error.code) as Code, undefined, undefined, error);

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { containerdWithLoad, grows, type LoadedContainerd } from '../../../test/engines/loaded-containerd.ts';
-import { atEnd, needsRuntime } from '../../../test/runtime.ts';
+import { atEnd, needsRuntime, until } from '../../../test/runtime.ts';
 import { fitTogether, tcpStreams } from '../../../test/tcp-streams.ts';
 import { podAnnotations, podMemberNames } from '../../checkpoint/layout.ts';
+import { CodedError } from '../../errors/coded-error.ts';
 import { RuntimeService } from '../../gen/cri/v1/api_pb.ts';
 import { isFrozen } from '../builtin/freezer.ts';
 import { openCriRuntime } from './cri-runtime.ts';
@@ -104,7 +105,7 @@ test(
     await fails({ containerIds: [] }, Code.InvalidArgument, /container_ids is empty/);
     await fails({ containerIds: [...ids, ids[0]] }, Code.InvalidArgument, /is given twice/);
     await fails({ outputPath: '/nowhere' }, Code.InvalidArgument, /output_path .* cannot be used/);
-    await fails({ options: { 'frozen-until-removed': 'true' } }, Code.Unimplemented, /cannot restore pods/);
+    await fails({ options: { 'frozen-until-removed': 'no' } }, Code.InvalidArgument, /true or false/);
     await fails({ options: { other: 'true' } }, Code.InvalidArgument, /option "other" is not supported/);
     for (const timeoutMs of [20, 60, 120, 200]) {
       await fails({}, Code.DeadlineExceeded, /./, { timeoutMs }).catch(async (error: unknown) => {
@@ -115,6 +116,47 @@ test(
     }
   },
 );
+
+test(
+  'checkpointPod over containerd keeps containers paused until its folder is removed',
+  needsRuntime,
+  async (t) => {
+    const { ctd, notes, cri } = await machine(t);
+    const { pod, client, ids } = await talking(ctd, 'held', 'crun');
+    const outputPath = emptyFolder(ctd, 'out');
+    const options = { 'frozen-until-removed': 'true' };
+    await cri.checkpointPod({ podSandboxId: pod.id, outputPath, containerIds: ids, options });
+    for (const id of ids) {
+      const cgroup = await cgroupOfContainer(ctd.containerd.runtime, id);
+      assert.ok(cgroup && (await isFrozen(cgroup)), 'it is paused');
+    }
+    assert.deepEqual(readdirSync(notes).sort(), [...ids].sort());
+    rmSync(outputPath, { recursive: true });
+    await grows(client.log);
+    await until('nothing is noted', () => readdirSync(notes).length === 0);
+  },
+);
+
+test('restorePod over containerd says what it lacks for open connections', needsRuntime, async (t) => {
+  const { ctd, cri } = await machine(t);
+  const { pod, ids } = await talking(ctd, 'open', 'crun');
+  const checkpointPath = emptyFolder(ctd, 'out');
+  await cri.checkpointPod({ podSandboxId: pod.id, outputPath: checkpointPath, containerIds: ids });
+  for (const name of ['crun', 'runc']) {
+    const file = `/etc/criu/${name}.conf`;
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll('tcp-established\n', ''));
+  }
+  const config = { ...pod.config, metadata: { ...pod.config.metadata, name: 'new', uid: 'uid-new' } };
+  const containerConfigs = ['server', 'client'].map((name) => ({ metadata: { name, attempt: 0 } }));
+  await assert.rejects(cri.restorePod({ checkpointPath, config, containerConfigs }), (error: unknown) => {
+    assert.ok(error instanceof ConnectError && error.cause instanceof CodedError);
+    assert.equal(error.code, Code.FailedPrecondition);
+    assert.match(error.rawMessage, /container server: .* connected.* containerd does not tell CRIU/);
+    assert.match(error.cause.hint ?? '', /tcp-established, or tcp-close .*\/etc\/criu\/crun.conf/);
+    return true;
+  });
+  assert.equal((await cri.listPodSandbox({})).items.length, 1);
+});
 
 test('containers that a killed process had paused run again at the next start', needsRuntime, async (t) => {
   const { ctd, notes, connected } = await machine(t);

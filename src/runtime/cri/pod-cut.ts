@@ -16,7 +16,9 @@ import {
   checkSelection,
   clearPodFolder,
   describePod,
+  isTrue,
   podArchiveName,
+  whenRemoved,
 } from '../builtin/pod-folder.ts';
 import { cgroupOfContainer } from './let-run.ts';
 
@@ -45,51 +47,46 @@ interface Target {
 
 /**
  * CRI's CheckpointPod by other means: every container is paused through the runtime before the first is
- * captured with its `CheckpointContainer`, which leaves a paused one paused, and all run again afterwards,
- * whatever happened. On failure nothing is left in the folder.
- * @throws CodedError `invalid-argument` and `failed-precondition` for what the contract forbids, `unsupported`
- *   for containers that are to stay frozen
+ * captured with its `CheckpointContainer`, which leaves a paused one paused, and all run again afterwards (but see
+ * {@link frozenUntilRemoved}), whatever happened. On failure nothing is left in the folder.
+ * @throws CodedError `invalid-argument` and `failed-precondition` for what the contract forbids
  */
 export async function cutPod(
   tools: PodCutTools,
   request: CheckpointPodRequest,
   signal: AbortSignal,
 ): Promise<void> {
-  refuseOptions(request.options);
+  const keepFrozen = staysFrozen(request.options);
   await checkPodFolder(request.outputPath);
   const targets = await selectedTargets(tools, request);
   const ids = targets.map(({ id }) => id);
   await tools.begin(ids);
-  let frozenMicroseconds = 0;
+  let held = false;
   try {
     const since = await pauseAll(tools, targets, signal);
     for (const { id, name } of targets) {
       const location = join(request.outputPath, podArchiveName(name));
       await tools.runtime.checkpointContainer({ containerId: id, location }, { signal });
     }
-    await Promise.all(ids.map((id) => tools.resume(id)));
-    frozenMicroseconds = Math.round((performance.now() - since) * 1000);
+    if (!keepFrozen) await Promise.all(ids.map((id) => tools.resume(id)));
+    const frozenMicroseconds = Math.round((performance.now() - since) * 1000);
     await describe(tools, request, targets, frozenMicroseconds);
+    held = keepFrozen;
   } catch (error) {
     await clearPodFolder(request.outputPath);
     throw error;
   } finally {
-    await tools.end(ids);
+    if (!held) await tools.end(ids);
   }
+  // A task that is paused can be killed; `end` finds those that were not, and tries until they run.
+  if (held) void whenRemoved(request.outputPath).then(() => tools.end(ids));
 }
 
-function refuseOptions(options: Readonly<Record<string, string>>): void {
-  const [key] = Object.keys(options);
-  if (key === undefined) return;
-  if (key === frozenUntilRemoved) {
-    throw new CodedError(
-      'unsupported',
-      'this container runtime cannot restore pods (RestorePod), so none is ended after its checkpoint',
-      {
-        hint: 'a drain needs the built-in runtime; checkpoint pods that go on running with `stasis checkpoint`',
-      },
-    );
-  }
+/** Whether the containers stay paused. @throws CodedError `invalid-argument` for what is not supported */
+function staysFrozen(options: Readonly<Record<string, string>>): boolean {
+  const { [frozenUntilRemoved]: keep, ...others } = options;
+  const [key] = Object.keys(others);
+  if (key === undefined) return keep !== undefined && isTrue(frozenUntilRemoved, keep);
   throw new CodedError(
     'invalid-argument',
     `option ${JSON.stringify(key)} is not supported by this container runtime`,
