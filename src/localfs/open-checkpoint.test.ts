@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { writeFrames } from '../archive/frames-writer.ts';
+import { resolveLimits } from '../archive/limits.ts';
 import { indexTar } from '../archive/tar-index.ts';
 import { type NewMember, writeTar } from '../archive/tar-writer.ts';
 import { type ByteSource, bytesSource } from '../bytes/byte-source.ts';
@@ -140,7 +141,11 @@ test('openCheckpoint + an OCI layout, as a tar and as a directory', async (t) =>
 });
 
 /** An OCI archive with these layers, each packed in its own way. */
-async function layered(layers: readonly (readonly NewMember[])[], mediaType?: string): Promise<Buffer> {
+async function layered(
+  layers: readonly (readonly NewMember[])[],
+  mediaType?: string,
+  before: readonly NewMember[] = [],
+): Promise<Buffer> {
   const tar = async (members: readonly NewMember[]): Promise<Buffer> => {
     const pieces: Uint8Array[] = [];
     for await (const piece of writeTar(members)) pieces.push(piece);
@@ -165,7 +170,12 @@ async function layered(layers: readonly (readonly NewMember[])[], mediaType?: st
     'application/vnd.oci.image.manifest.v1+json',
   );
   const index: NewMember = { name: 'index.json', content: json({ schemaVersion: 2, manifests: [manifest] }) };
-  return tar([{ name: 'oci-layout', content: json({ imageLayoutVersion: '1.0.0' }) }, index, ...blobs]);
+  return tar([
+    ...before,
+    { name: 'oci-layout', content: json({ imageLayoutVersion: '1.0.0' }) },
+    index,
+    ...blobs,
+  ]);
 }
 
 const text = (name: string, content: string): NewMember => ({ name, content: Buffer.from(content) });
@@ -206,9 +216,43 @@ test('openCheckpoint + images that cannot be read say why', async (t) => {
     await layered([[]], 'application/x+encrypted'),
     /a layer is "application\/x\+encrypted"/,
   );
-  const image = readFileSync(join(fixtures, 'podman-5.8.6-create-image.oci.tar'));
+  // Nothing says so before all of it has passed.
+  const image = await layered([[]], undefined, [text('a-file', 'in front')]);
   await refused('image.tar.gz', gzipSync(image), /is an OCI image layout packed with gzip as a whole/);
   await refused('image.tar.zst', zstdCompressSync(image), /is an OCI image layout packed with zstd/);
+});
+
+test('openCheckpoint + an OCI layout that is packed as a whole, up to what may be kept', async (t) => {
+  const folder = scratch(t);
+  const plain = join(fixtures, 'podman-5.8.6-create-image.oci.tar');
+  const image = readFileSync(plain);
+  const expected = await openCheckpoint(plain);
+  const found = await digests(expected);
+  await expected.close();
+  for (const [name, pack] of Object.entries({ gz: gzipSync, zst: zstdCompressSync })) {
+    const path = join(folder, `image.tar.${name}`);
+    writeFileSync(path, pack(image));
+    for (const blocking of [false, true]) {
+      const checkpoint = await openCheckpoint(path, { blocking });
+      assert.deepEqual(await digests(checkpoint), found);
+      await checkpoint.close();
+    }
+    const limits = resolveLimits({ keptBytes: 20_000 });
+    await assert.rejects(openCheckpoint(path, { limits }), (error) => isCoded(error, 'resource-exhausted'));
+    await assert.rejects(openCheckpoint(path, { image: 'no:1' }), (error) => isCoded(error, 'not-found'));
+    writeFileSync(path, pack(image).subarray(0, 5000));
+    await assert.rejects(openCheckpoint(path), (error) => isCoded(error, 'corrupt'));
+  }
+});
+
+test('openCheckpoint + a packed archive whose first file only looks like a blob', async (t) => {
+  const path = join(scratch(t), 'checkpoint.tar.gz');
+  const pieces: Uint8Array[] = [];
+  for await (const piece of writeTar([text('blobs/x', 'x'), text('config.dump', '{}')])) pieces.push(piece);
+  writeFileSync(path, gzipSync(Buffer.concat(pieces)));
+  const checkpoint = await openCheckpoint(path);
+  assert.equal(String(await checkpoint.read('config.dump')), '{}');
+  await checkpoint.close();
 });
 
 test('openCheckpoint + CRIU images by themselves, without following links', async (t) => {

@@ -1,11 +1,11 @@
 import { fstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Codec } from '../archive/compression.ts';
-import { type ArchiveLimits, defaultLimits } from '../archive/limits.ts';
+import { type ArchiveLimits, checkLimit, defaultLimits } from '../archive/limits.ts';
 import type { ByteSource } from '../bytes/byte-source.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { openArchive } from '../checkpoint/from-archive.ts';
-import { layoutFile } from '../oci/layout-names.ts';
+import { blobsFolder, indexFile, layoutFile } from '../oci/layout-names.ts';
 import { type FileSourceOptions, openFileSource } from './file-source.ts';
 import { innerPath, openInner } from './inner-archive.ts';
 import { blockingCodec, lateCodec } from './late-codec.ts';
@@ -19,7 +19,7 @@ export interface OpenOptions extends FileSourceOptions {
 
 /**
  * The checkpoint at `path`: an archive (plain, gzip, zstd), a directory, an OCI image layout (a directory, or a
- * tar of one), an archive inside an archive (`pod.tar/client`), or whatever comes from standard input for `-`.
+ * tar of one, packed or not), an archive inside an archive (`pod.tar/client`), or whatever comes from standard input for `-`.
  * @throws CodedError as `Checkpoint` does; the system's own error when `path` cannot be opened.
  */
 export async function openCheckpoint(path: string, options: OpenOptions = {}): Promise<Checkpoint> {
@@ -45,18 +45,44 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
 
 async function fromSource(source: ByteSource, origin: string, options: OpenOptions): Promise<Checkpoint> {
   const { limits = defaultLimits, signal } = options;
-  const archive = await openArchive(source, {
-    ...{ origin, limits, signal, refuseLayout: true },
-    codec: codecFor(options),
-  });
-  // The mark of an OCI layout is a member at the top; a compressed archive says so when it passes.
-  if (archive.sequential) return archive;
+  const within = { origin, limits, signal, codec: codecFor(options) };
+  const archive = await openArchive(source, { ...within, refuseLayout: true });
   try {
+    if (archive.sequential) {
+      if (!(await beginsAsLayout(archive, signal))) return archive;
+      return await fromPackedImage(await openArchive(source, within), options);
+    }
     return (await archive.find(layoutFile, signal)) ? await fromImage(archive, options) : archive;
   } catch (error) {
     await archive.close();
     throw error;
   }
+}
+
+/** Whether the first file is one of an OCI layout's: its mark may be the last. Where it is not, the mark is refused. */
+async function beginsAsLayout(archive: Checkpoint, signal?: AbortSignal): Promise<boolean> {
+  for await (const { member } of archive.stream(signal)) {
+    return [layoutFile, indexFile].includes(member.name) || member.name.startsWith(blobsFolder);
+  }
+  return false;
+}
+
+/** Blobs are reached at random, so one pass keeps them all in memory. @throws CodedError `resource-exhausted` */
+async function fromPackedImage(archive: Checkpoint, options: OpenOptions): Promise<Checkpoint> {
+  const { limits = defaultLimits, signal } = options;
+  let bytes = 0;
+  const keep = ({ size }: { size: number }) => {
+    bytes += size;
+    checkLimit(
+      limits,
+      'keptBytes',
+      bytes,
+      `${archive.origin}, which begins as an OCI image layout and is packed as a whole`,
+    );
+    return 'all' as const;
+  };
+  await archive.prepare({ keep }, signal);
+  return (await archive.find(layoutFile, signal)) ? fromImage(archive, options) : archive;
 }
 
 /** @param layout owned from here on: closed with what is returned. */

@@ -2,7 +2,10 @@
 export const layoutFile = 'oci-layout';
 export const indexFile = 'index.json';
 
+/** What the names of all blobs begin with. */
+export const blobsFolder = 'blobs/';
+
 /** The name of a blob in a layout. */
 export function blobName(digest: string): string {
-  return `blobs/${digest.replace(':', '/')}`;
+  return `${blobsFolder}${digest.replace(':', '/')}`;
 }
