@@ -14,3 +14,13 @@ export function isExtendedResourceName(name: string): boolean {
   if (more.length > 0 || prefix.length > 253 || part.length > 63) return false;
   return subdomain.test(prefix) && namePart.test(part);
 }
+
+/** Whether `name` is one of huge pages: `hugepages-2Mi`. */
+export function isHugePageResourceName(name: string): boolean {
+  return name.startsWith('hugepages-');
+}
+
+/** Whether `name` is one of memory that belongs to NUMA nodes: `memory` or huge pages. */
+export function isMemoryResourceName(name: string): boolean {
+  return name === 'memory' || isHugePageResourceName(name);
+}

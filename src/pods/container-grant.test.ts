@@ -83,3 +83,21 @@ test('containerConfig puts a grant into what the runtime is asked for, and the p
   });
   assert.equal(without.linux?.resources?.cpusetCpus, '');
 });
+
+test('containerConfig names sizes of huge pages as the kernel does', () => {
+  const limits = { memory: '1Gi', 'hugepages-2Mi': '4Mi', 'hugepages-1Gi': '1Gi', 'hugepages-64Ki': '128Ki' };
+  const container = { name: 'main', image: 'x', resources: { limits } };
+  const pod = decodePod(
+    { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { containers: [container] } },
+    { file: 'p.yaml', node: 'n' },
+  );
+  const config = containerConfig(pod, container, { restarts: 0, mounts: [], variables: new Map() });
+  assert.deepEqual(
+    config.linux?.resources?.hugepageLimits.map(({ pageSize, limit }) => [pageSize, limit]),
+    [
+      ['2MB', 4n << 20n],
+      ['1GB', 1n << 30n],
+      ['64KB', 128n << 10n],
+    ],
+  );
+});

@@ -9,10 +9,11 @@ import {
   Protocol,
   SecurityProfile_ProfileType,
 } from '../gen/cri/v1/api_pb.ts';
+import { isHugePageResourceName } from '../kubeletstate/resource-name.ts';
 import { type ContainerGrant, nothingGranted } from './container-grant.ts';
 import { expand } from './expansion.ts';
 import { annotations, labels } from './labels.ts';
-import { type Container, gracePeriod, type Pod, type SecurityContext } from './pod.ts';
+import { type Container, gracePeriod, type Pod, type Resources, type SecurityContext } from './pod.ts';
 import { parseQuantity } from './quantity.ts';
 
 /** What a sandbox needs to know besides the pod. */
@@ -141,9 +142,22 @@ function resources({ resources: wanted }: Container, grant: ContainerGrant) {
     cpuPeriod: limit > 0 ? 100_000n : 0n,
     cpuQuota: limit > 0 ? BigInt(Math.max(1000, limit * 100)) : 0n,
     memoryLimitInBytes: memory === undefined ? 0n : BigInt(Math.ceil(parseQuantity(memory) ?? 0)),
+    hugepageLimits: hugePageLimits(wanted?.limits ?? {}),
     cpusetCpus: grant.cpusetCpus ?? '',
     cpusetMems: grant.cpusetMems ?? '',
   };
+}
+
+/** The kernel's names of the sizes: `2MB` is what Kubernetes calls `2Mi`. */
+function hugePageLimits(limits: Resources) {
+  return Object.entries(limits).flatMap(([name, amount]) => {
+    if (!isHugePageResourceName(name)) return [];
+    let size = parseQuantity(name.slice('hugepages-'.length)) ?? 0;
+    let unit = 0;
+    for (; size >= 1024 && unit < 4; unit++) size /= 1024;
+    const pageSize = `${size}${['B', 'KB', 'MB', 'GB', 'TB'][unit] ?? ''}`;
+    return [{ pageSize, limit: BigInt(Math.ceil(parseQuantity(amount) ?? 0)) }];
+  });
 }
 
 function security(pod: Pod, { securityContext = {} as SecurityContext }: Container) {

@@ -196,3 +196,20 @@ test('parseManifest takes devices under the names of their resources', () => {
     requests: { 'x.io/gpu': '2' },
   });
 });
+
+test('parseManifest takes huge pages, of which request and limit are the same', () => {
+  const parsed = (resources: string) =>
+    parseManifest(minimal.replace('image: i', `image: i, resources: ${resources}`), origin);
+  const { spec } = parsed('{limits: {memory: 1Gi, hugepages-2Mi: 4Mi}}');
+  assert.deepEqual(spec.containers[0]?.resources?.limits, { memory: '1Gi', 'hugepages-2Mi': '4Mi' });
+  for (const [resources, words] of [
+    [
+      '{limits: {hugepages-2Mi: 4Mi}, requests: {hugepages-2Mi: 2Mi}}',
+      /must be equal to hugepages-2Mi limit of 4Mi/,
+    ],
+    ['{requests: {hugepages-2Mi: 2Mi}}', /needs a limit of the same size/],
+    ['{limits: {hugepages-big: 2Mi}}', /hugepages-big is not supported here/],
+  ] as const) {
+    assert.throws(() => parsed(resources), words);
+  }
+});

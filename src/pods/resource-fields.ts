@@ -1,4 +1,4 @@
-import { isExtendedResourceName } from '../kubeletstate/resource-name.ts';
+import { isExtendedResourceName, isHugePageResourceName } from '../kubeletstate/resource-name.ts';
 import type { Resources } from './pod.ts';
 import { parseQuantity } from './quantity.ts';
 import { type Field, object, type Reading } from './schema.ts';
@@ -20,32 +20,34 @@ const count: Field<string> = (value, path, reading) => {
 
 const own = { cpu: quantity, memory: quantity };
 
-/** Amounts by resource: those of the machine, and devices under the names of their plugins' resources. */
+/** Amounts by resource: those of the machine, huge pages, and devices under the names of their plugins' resources. */
 const amounts: Field<Resources> = (value, path, reading) => {
   const names = typeof value === 'object' && value !== null ? Object.keys(value) : [];
-  const devices = names.filter(isExtendedResourceName);
-  return object({ ...own, ...Object.fromEntries(devices.map((name) => [name, count])) })(
-    value,
-    path,
-    reading,
-  );
+  const devices = names.filter(isExtendedResourceName).map((name) => [name, count] as const);
+  const pages = names.filter(isHugePages).map((name) => [name, quantity] as const);
+  return object({ ...own, ...Object.fromEntries([...devices, ...pages]) })(value, path, reading);
 };
+
+/** `hugepages-2Mi`. */
+function isHugePages(name: string): boolean {
+  return isHugePageResourceName(name) && (parseQuantity(name.slice('hugepages-'.length)) ?? 0) > 0;
+}
 
 const both = object({ limits: amounts, requests: amounts });
 
-/** What a container may use, and what is set aside for it; of devices both are the same. */
+/** What a container may use, and what is set aside for it; of devices and huge pages both are the same. */
 export const resources: typeof both = (value, path, reading) => {
   const read = both(value, path, reading);
-  if (read) checkDevices(read, path, reading);
+  if (read) checkSame(read, path, reading);
   return read;
 };
 
-function checkDevices(read: NonNullable<ReturnType<typeof both>>, path: string, reading: Reading): void {
+function checkSame(read: NonNullable<ReturnType<typeof both>>, path: string, reading: Reading): void {
   for (const [name, request] of Object.entries(read.requests ?? {})) {
-    if (!isExtendedResourceName(name)) continue;
+    if (!isExtendedResourceName(name) && !isHugePages(name)) continue;
     const limit = read.limits?.[name];
     const at = `${path}.requests.${name}`;
-    if (limit === undefined) reading.refuse(at, 'needs a limit of the same size: devices are not shared');
+    if (limit === undefined) reading.refuse(at, 'needs a limit of the same size: it is not shared');
     else if (parseQuantity(limit) !== parseQuantity(request)) {
       reading.refuse(at, `must be equal to ${name} limit of ${limit}`);
     }
