@@ -51,7 +51,7 @@ export const tiers: readonly Tier[] = [
   },
   {
     name: 'use-cases',
-    rooms: ['catalog', 'pods', 'devicemanager', 'cpumanager'],
+    rooms: ['catalog', 'pods', 'devicemanager', 'cpumanager', 'memorymanager'],
     open: true,
     node: true,
   },

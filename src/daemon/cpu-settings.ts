@@ -1,6 +1,6 @@
 import { type CpuSet, parseCpuSet } from '../kubeletstate/cpuset.ts';
 import { parseQuantity } from '../pods/quantity.ts';
-import { type Field, listOf, mapOf, object, oneOf, text } from '../pods/schema.ts';
+import { type Field, mapOf, object, oneOf, text } from '../pods/schema.ts';
 import { parseDuration } from './duration.ts';
 
 /** The members of a KubeletConfiguration that say who gets which CPUs. */
@@ -56,11 +56,7 @@ export const cpuFields = {
   reservedSystemCPUs: cpus,
   kubeReserved: amounts,
   systemReserved: amounts,
-  // Memory is not given to containers by NUMA node here, nothing is aligned with anything.
-  memoryManagerPolicy: oneOf('None'),
-  reservedMemory: listOf<never>((_value, path, reading) =>
-    reading.refuse(path, 'is not supported here: it is for memoryManagerPolicy Static'),
-  ),
+  // Nothing is aligned with anything.
   topologyManagerPolicy: oneOf('none'),
 };
 

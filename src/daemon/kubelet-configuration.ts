@@ -4,10 +4,11 @@ import { type Field, flag, integer, listOf, mapOf, object, oneOf, Reading, text 
 import { type CpuConfiguration, cpuFields } from './cpu-settings.ts';
 import { parseDuration } from './duration.ts';
 import { otherKubeletSettings } from './kubelet-settings.ts';
+import { type MemoryConfiguration, memoryFields } from './memory-settings.ts';
 import { type OwnConfiguration, ownConfiguration, ownKind } from './own-configuration.ts';
 
 /** What we take from a KubeletConfiguration, and from a document of our own beside it. */
-export interface ConfigurationFile extends CpuConfiguration {
+export interface ConfigurationFile extends CpuConfiguration, MemoryConfiguration {
   address?: string;
   port?: number;
   staticPodPath?: string;
@@ -75,6 +76,7 @@ const ours = {
   containerRuntimeEndpoint: text,
   runtimeRequestTimeout: duration,
   ...cpuFields,
+  ...memoryFields,
   readOnlyPort: only(0, 'nothing is served without authentication'),
   enableServer: only(true, 'serving is what this program is for'),
   serverTLSBootstrap: only(false, 'there is no API server to sign the certificate'),
@@ -130,6 +132,8 @@ function readKubelet(data: unknown, reading: Reading): ConfigurationFile | undef
   const read = object({ ...others, ...ours }, ['apiVersion', 'kind'])(data, '', reading);
   if (!read) return undefined;
   const { apiVersion: _v, kind: _k, authentication, authorization, ...same } = read;
+  // Nothing is evicted: only the static policy counts it.
+  if (read.evictionHard && read.memoryManagerPolicy !== 'Static') ignored.push('evictionHard');
   const clientCaFile = authentication?.x509?.clientCAFile;
   const anonymous = authentication?.anonymous?.enabled;
   const mode = authorization?.mode;

@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import type { CpuSummary } from '../api/stasis.ts';
 import { CpuManager } from '../cpumanager/cpu-manager.ts';
 import { CpuStateFile } from '../cpumanager/cpu-state.ts';
-import { keepMemoryState } from '../cpumanager/memory-state.ts';
 import { CpuReconciler } from '../cpumanager/reconcile.ts';
 import { takeOver } from '../cpumanager/take-over.ts';
 import { chooseCpus, cpuTopology } from '../cpumanager/topology.ts';
@@ -16,6 +14,7 @@ import type { NodeResources } from '../pods/node-resources.ts';
 import { podName } from '../pods/pod.ts';
 import { actualPod, type Runtime } from '../pods/pod-runtime.ts';
 import type { CpuSettings } from './cpu-settings.ts';
+import { hasCpuset } from './cpuset-controller.ts';
 
 /** The CPUs of this node, and who has them. */
 export interface NodeCpus {
@@ -64,7 +63,6 @@ async function ownCpus(root: string, settings: CpuSettings, log: Log): Promise<N
   if (reset) explanations.push(`the file is kept as ${await file.setAside('reset')}`);
   for (const explanation of explanations) log('warn', `${file.path}: ${explanation}`);
   await file.write(assignments);
-  for (const explanation of await keepMemoryState(root)) log('warn', `memory_manager_state: ${explanation}`);
   if (settings.policy === 'static') await tellController(log);
   let reconciler: CpuReconciler | undefined;
   const manager = new CpuManager({
@@ -111,9 +109,7 @@ function reservedCpus(
 
 /** Says whether anything here holds a container to its CPUs. */
 async function tellController(log: Log): Promise<void> {
-  const read = (path: string) => readFile(path, 'latin1').catch(() => '');
-  const unified = await read('/sys/fs/cgroup/cgroup.controllers');
-  if (unified.split(/\s/).includes('cpuset') || /^cpuset\s.*\s1$/m.test(await read('/proc/cgroups'))) return;
+  if (await hasCpuset()) return;
   log(
     'warn',
     'this machine has no cgroup controller "cpuset": CPUs are given and remembered, nothing holds containers to them',

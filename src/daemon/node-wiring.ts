@@ -28,6 +28,7 @@ import { compareWithNode } from '../runtime/cri/node-needs.ts';
 import { lookInside } from './look-inside.ts';
 import { openNodeCpus } from './node-cpus.ts';
 import { openNodeDevices } from './node-devices.ts';
+import { openNodeMemory } from './node-memory.ts';
 import { hostAddress, probes, tmpfsVolumes } from './pod-wiring.ts';
 import type { NodeRuntime, RuntimeOpening } from './runtime-opening.ts';
 import type { Settings } from './settings.ts';
@@ -54,7 +55,7 @@ export async function startNode(parts: NodeParts) {
   const runtime = createClient(RuntimeService, parts.opened.transport);
   const images = createClient(ImageService, parts.opened.transport);
   const directory = new CheckpointsDirectory(join(rootDirectory, 'checkpoints'));
-  const { pods, directories, devices, cpus, hostIP } = await openPods(parts, runtime, images);
+  const { pods, directories, devices, cpus, memory, hostIP } = await openPods(parts, runtime, images);
   const captures = await openCaptures(parts, { runtime, images, pods, directories, directory });
   await pullGivenImages(settings, images, stopping);
   const control = new Node(
@@ -74,7 +75,7 @@ export async function startNode(parts: NodeParts) {
     },
     stopping,
   );
-  await devices.start(pods, cpus.served);
+  await devices.start(pods, { ...cpus.served, ...memory.served });
   cpus.start(pods, runtime, stopping);
   const restore = await captures.restores.plan(stopping);
   let working: Promise<unknown> = Promise.resolve();
@@ -93,7 +94,7 @@ export async function startNode(parts: NodeParts) {
   };
 }
 
-/** The pods that the node has accepted, and who gives them devices and CPUs. */
+/** The pods that the node has accepted, and who gives them devices, CPUs and memory. */
 async function openPods(
   { settings, opened, deviceMetrics, log }: NodeParts,
   runtime: Runtime,
@@ -104,7 +105,8 @@ async function openPods(
   const store = new PodFiles(join(rootDirectory, 'stasis/pods'), (message) => log('error', message));
   const devices = await openNodeDevices(rootDirectory, deviceMetrics, log);
   const cpus = await openNodeCpus(rootDirectory, settings.cpus, log);
-  const resources: NodeResources[] = [devices.resources, cpus.resources];
+  const memory = await openNodeMemory(rootDirectory, settings.memory, log);
+  const resources: NodeResources[] = [devices.resources, cpus.resources, memory.resources];
   const hostIP = hostAddress();
   const { insidePod } = opened;
   const ask = probes({
@@ -116,7 +118,7 @@ async function openPods(
   const place = { nodeName: settings.nodeName, hostIP };
   const pods: NodePods = new NodePods({ runtime, images, store, directories, resources, place, ask, log });
   await pods.load();
-  return { pods, directories, devices, cpus, hostIP };
+  return { pods, directories, devices, cpus, memory, hostIP };
 }
 
 interface OpenedPods {

@@ -174,3 +174,24 @@ test('stasisd says in one line what is wrong with how it was called, and ends wi
   assert.match(run('--version').stdout, /^stasisd \d+\.\d+\.\d+\n$/);
   assert.match(run('--help').stdout, /--root-dir DIR/);
 });
+
+test('memoryManagerPolicy Static needs a reservedMemory that adds up, as a kubelet does', () => {
+  const memory = `${head}memoryManagerPolicy: Static\nkubeReserved: {memory: 400Mi, cpu: "1"}\n`;
+  const { policy, reservations } = settings(
+    [],
+    `${memory}reservedMemory: [{numaNode: 0, limits: {memory: 300Mi}}, {numaNode: 1, limits: {memory: 200Mi}}]\n`,
+  ).memory;
+  assert.equal(policy, 'Static');
+  assert.equal(reservations.eviction, 100n << 20n);
+  assert.throws(() => settings([], memory), {
+    code: 'invalid-argument',
+    message: /"0" of type "memory" is not equal to the value "500Mi"/,
+  });
+  const percent = `${memory}evictionHard: {memory.available: 5%}\nreservedMemory: [{numaNode: 0, limits: {memory: 1Gi}}]\n`;
+  assert.deepEqual(settings([], percent).memory.reservations.eviction, { part: 0.05 });
+  assert.throws(() => settings([], `${memory}evictionHard: {memory.available: lots}\n`), /is not a quantity/);
+  assert.equal(settings([]).memory.policy, 'None');
+  assert.deepEqual(parseKubeletConfiguration(`${head}evictionHard: {memory.available: 1Gi}\n`, 'k').ignored, [
+    'evictionHard',
+  ]);
+});

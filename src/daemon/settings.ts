@@ -11,6 +11,7 @@ import { parseDuration } from './duration.ts';
 import { booleanOf, durationOf } from './flag-values.ts';
 import type { FlagValues } from './flags.ts';
 import type { ConfigurationFile } from './kubelet-configuration.ts';
+import { type MemorySettings, memorySettingsOf } from './memory-settings.ts';
 import { countOf } from './own-configuration.ts';
 import { type TlsSettings, tlsSettings } from './tls-settings.ts';
 
@@ -55,6 +56,7 @@ export interface Settings {
   /** How the server may be spoken to. */
   tlsOptions: TlsSettings;
   cpus: CpuSettings;
+  memory: MemorySettings;
 }
 
 /** Joins flags and configuration file, flags first, fills in what neither says, refuses what cannot be. */
@@ -79,6 +81,7 @@ export function settingsOf(flags: FlagValues, file: ConfigurationFile): Settings
     manifests: pathOf(flags['pod-manifest-path'] ?? flags.manifests ?? file.staticPodPath),
     runtimeSocket: runtimeSocketOf(flags['container-runtime-endpoint'], file.containerRuntimeEndpoint),
     cpus: cpuSettingsOf(file),
+    memory: memorySettingsOf(file),
     podLogs: pathOf(flags['pod-logs-dir'] ?? file.podLogsDir) ?? defaultPodLogs(rootDirectory),
     runtimeRoot: resolve(flags['runtime-root'] ?? '/var/lib/stasis'),
     runtimeState: resolve(flags['runtime-state'] ?? '/run/stasis'),

@@ -55,6 +55,7 @@ const fileV2 = struct('state.MemoryManagerCheckpoint', {
   Checksum: sum,
 });
 
+export type NumaNodeState = ValueOf<typeof numaNode>;
 export type MemoryTable = ValueOf<typeof memoryTable>;
 export type MemoryBlock = ValueOf<typeof block>;
 export type MemoryManagerV1 = ValueOf<typeof fileV1>;
