@@ -108,8 +108,10 @@ export class StasisClient {
     pod: string,
     timeout: number | undefined,
     signal: AbortSignal,
+    volumes?: string,
   ): Promise<PodCheckpointResult> {
-    return this.#json('checkpointPod', { parts: { namespace, pod }, query: { timeout } }, signal);
+    const query = { timeout, volumes };
+    return this.#json('checkpointPod', { parts: { namespace, pod }, query }, signal);
   }
 
   /** Begins the checkpoint of a container, or of a pod, that goes on without us. */
@@ -117,11 +119,12 @@ export class StasisClient {
     target: Operation['target'],
     timeout: number | undefined,
     signal: AbortSignal,
+    volumes?: string,
   ): Promise<Operation> {
     const { container, ...pod } = target;
     const query = { timeout, async: true };
     return container === undefined
-      ? this.#json('checkpointPod', { parts: pod, query }, signal)
+      ? this.#json('checkpointPod', { parts: pod, query: { ...query, volumes } }, signal)
       : this.#json('checkpointContainer', { parts: { ...pod, container }, query }, signal);
   }
 
@@ -144,8 +147,8 @@ export class StasisClient {
     return this.#json('cancelOperation', { parts: { operation } }, signal);
   }
 
-  drain(timeout: number | undefined, signal: AbortSignal): Promise<DrainResult> {
-    return this.#json('drain', { query: { timeout } }, signal);
+  drain(timeout: number | undefined, signal: AbortSignal, volumes?: string): Promise<DrainResult> {
+    return this.#json('drain', { query: { timeout, volumes } }, signal);
   }
 
   uncordon(signal: AbortSignal): Promise<NodeStatus> {

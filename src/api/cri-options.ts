@@ -10,3 +10,9 @@ export const frozenUntilRemoved = 'frozen-until-removed';
  * from an archive: connections that were open are restored closed, as if the other end had gone.
  */
 export const tcpClose = 'tcp-close';
+
+/**
+ * What the names of options of ours in CRI's `CheckpointPod` begin with: `volume/NAME` is a folder that the pod's
+ * containers share. What is in it is written to `volumes/NAME.tar` below `output_path` while they stand still.
+ */
+export const volumeOption = 'volume/';

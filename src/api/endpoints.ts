@@ -46,6 +46,11 @@ const asynchronous: Parameter = {
   type: 'boolean',
   about: 'Answer at once with an operation that goes on without the client.',
 };
+const volumes: Parameter = {
+  type: 'string',
+  values: ['emptydir', 'none'],
+  about: 'Which volumes of the pod are captured with it; emptydir where it is left out.',
+};
 const container: Parameter = {
   type: 'string',
   about: 'Which container of the archive of a pod; needed only where it has several.',
@@ -159,7 +164,7 @@ export const endpoints = {
     method: 'POST',
     path: `${pod}/checkpoint`,
     about: 'Checkpoint all running containers of a pod in one cut; they go on running.',
-    query: { timeout, async: asynchronous },
+    query: { timeout, volumes, async: asynchronous },
     answers: {
       200: json('PodCheckpoint', 'The archive.'),
       202: json('Operation', 'With async: the operation.'),
@@ -205,7 +210,7 @@ export const endpoints = {
     method: 'POST',
     path: `${apiRoot}/drain`,
     about: 'Checkpoint every pod and end it.',
-    query: { timeout },
+    query: { timeout, volumes },
     answers: { 200: json('DrainResult', 'The archives.') },
   },
   uncordon: {

@@ -24,6 +24,13 @@ export const daemonFlags = {
   },
 } as const satisfies Flags;
 
+/** Which volumes are captured with a pod. */
+export const volumesFlag = {
+  kind: 'enum',
+  values: ['emptydir', 'none'],
+  usage: 'what of the volumes of a pod goes into its archive; emptydir where it is left out',
+} as const;
+
 export type DaemonFlags = FlagValues<typeof daemonFlags>;
 
 /**

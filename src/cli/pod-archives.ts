@@ -1,8 +1,11 @@
+import { readChunks } from '../bytes/byte-source.ts';
+import type { JsonObject } from '../bytes/go-json.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { objectIn, readDump } from '../checkpoint/dump-json.ts';
 import { archiveKind, podMemberNames } from '../checkpoint/layout.ts';
 import { messageOf } from '../errors/coded-error.ts';
 import { checkpointedPodsFile } from '../kubeletstate/checkpointed-pods.ts';
+import { sha256 } from '../localfs/sha256.ts';
 import { CommandError } from './command.ts';
 import type { Console } from './console.ts';
 import { openCheckpoint } from './open.ts';
@@ -99,8 +102,33 @@ export async function podProblems(checkpoint: Checkpoint, signal: AbortSignal): 
       const found = members.get(String(file)) ?? members.get(`${String(file)}.tar`);
       if (found === undefined) problems.push(`the archive ${String(file)} of container ${name} is missing`);
     }
+    problems.push(...(await volumeProblems(checkpoint, options, signal)));
   } catch (error) {
     problems.push(messageOf(error));
+  }
+  return problems;
+}
+
+/** Archives of volumes that are missing, or not what was written at the checkpoint. */
+async function volumeProblems(
+  checkpoint: Checkpoint,
+  options: JsonObject,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const members = await checkpoint.members(signal);
+  const problems: string[] = [];
+  for (const [name, listed] of objectIn(options, 'volumes', podMemberNames.podOptions)) {
+    const facts = listed instanceof Map ? listed : new Map();
+    const file = String(facts.get('file'));
+    const member = members.get(file);
+    if (member === undefined) {
+      problems.push(`the archive ${file} of volume ${name} is missing`);
+      continue;
+    }
+    const hash = sha256();
+    const content = await checkpoint.open(file);
+    for await (const piece of readChunks(content, 1 << 20, signal)) hash.update(piece);
+    if (hash.digest() !== facts.get('sha256')) problems.push(`${file}: the digest of volume ${name} differs`);
   }
   return problems;
 }

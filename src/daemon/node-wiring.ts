@@ -29,7 +29,7 @@ import { lookInside } from './look-inside.ts';
 import { openNodeCpus } from './node-cpus.ts';
 import { openNodeDevices } from './node-devices.ts';
 import { openNodeMemory } from './node-memory.ts';
-import { hostAddress, probes, tmpfsVolumes } from './pod-wiring.ts';
+import { hostAddress, probes, tmpfsVolumes, unpackVolume } from './pod-wiring.ts';
 import type { NodeRuntime, RuntimeOpening } from './runtime-opening.ts';
 import type { Settings } from './settings.ts';
 
@@ -156,7 +156,7 @@ async function openCaptures({ settings, opening, log, stopping }: NodeParts, ope
     containerCheckpoints,
     podCheckpoints: new PodCheckpoints({ ...common, defaultTimeout: runtimeRequestTimeout, space, watch }),
     restores: new PodRestores({
-      ...{ ...common, scratch: join(ours, 'restore'), timeout },
+      ...{ ...common, unpackVolume, scratch: join(ours, 'restore'), timeout },
       ...(settings.runtimeSocket === undefined ? {} : { compare }),
     }),
     containerRestores: new ContainerRestores({ ...common, compare }),

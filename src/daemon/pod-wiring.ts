@@ -1,12 +1,16 @@
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { Duplex } from 'node:stream';
+import { streamTar } from '../archive/tar-stream.ts';
+import { readChunks } from '../bytes/byte-source.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import type { MemoryVolumes } from '../pods/pod-directories.ts';
 import type { Runtime } from '../pods/pod-runtime.ts';
+import type { UnpackVolume } from '../pods/pod-volumes.ts';
 import { type Connections, probeAsker } from '../pods/probe-asker.ts';
 import type { ProbesOptions } from '../pods/probes.ts';
 import { probeGrpc, probeHttp, probeTcp } from '../probe/network-probe.ts';
+import { unpackLayer } from '../runtime/builtin/layer-unpack.ts';
 import { isMounted, mountPoints, mountTmpfs, unmount } from '../runtime/builtin/mounts.ts';
 
 /** Volumes in memory, by the kernel's tmpfs. */
@@ -18,6 +22,15 @@ export const tmpfsVolumes: MemoryVolumes = {
     const inside = (await mountPoints()).filter((point) => point.startsWith(`${path}/`));
     for (const point of [...new Set(inside)].reverse()) await unmount(point);
   },
+};
+
+/** What was in a volume, unpacked by the rules for what is not trusted. */
+export const unpackVolume: UnpackVolume = async (archive, folder, signal) => {
+  const { notes } = await unpackLayer(streamTar(readChunks(archive, 1 << 20, signal)), {
+    folder,
+    plain: true,
+  });
+  return notes;
 };
 
 /** The address that pods on the node's network are told: the first that is not the loopback device's. */

@@ -20,6 +20,7 @@ import type {
   StateFileSummary,
 } from '../api/stasis.ts';
 import type { Checkpointer } from './checkpointer.ts';
+import type { PodCheckpointChoices } from './pod-checkpoints.ts';
 import type { PodStreams } from './pod-streams.ts';
 import type { Tell } from './progress.ts';
 
@@ -67,15 +68,14 @@ export interface NodeControl extends Checkpointer {
     signal: AbortSignal,
     tell?: Tell,
   ): Promise<ContainerCheckpointResult>;
-  /** @param timeout seconds; 0 for the default */
   checkpointPod(
     namespace: string,
     name: string,
-    timeout: number,
+    how: PodCheckpointChoices,
     signal: AbortSignal,
     tell?: Tell,
   ): Promise<PodCheckpointResult>;
-  drain(timeout: number, signal: AbortSignal): Promise<PodCheckpointResult[]>;
+  drain(how: PodCheckpointChoices, signal: AbortSignal): Promise<PodCheckpointResult[]>;
   uncordon(signal: AbortSignal): Promise<void>;
   restore(request: RestoreRequest, signal: AbortSignal): Promise<PodSummary>;
   checkpoints(signal: AbortSignal): Promise<CheckpointSummary[]>;

@@ -23,7 +23,7 @@ import type { KeptCheckpoints } from './kept-checkpoints.ts';
 import type { LookInside, NodeControl, ReadyCheck } from './node-control.ts';
 import type { NodePods } from './node-pods.ts';
 import { gracePeriod, podName } from './pod.ts';
-import type { PodCheckpoints } from './pod-checkpoints.ts';
+import type { PodCheckpointChoices, PodCheckpoints } from './pod-checkpoints.ts';
 import type { PodRestores } from './pod-restores.ts';
 import { actualPod, type Runtime, sandboxAddress } from './pod-runtime.ts';
 import type { PodStreams } from './pod-streams.ts';
@@ -194,15 +194,15 @@ export class Node implements NodeControl {
   checkpointPod(
     namespace: string,
     name: string,
-    timeout: number,
+    how: PodCheckpointChoices,
     signal: AbortSignal,
     tell?: Tell,
   ): Promise<PodCheckpointResult> {
-    return this.#options.podCheckpoints.checkpoint(namespace, name, timeout, signal, tell);
+    return this.#options.podCheckpoints.checkpoint(namespace, name, how, signal, tell);
   }
 
-  drain(timeout: number, signal: AbortSignal): Promise<PodCheckpointResult[]> {
-    return this.#options.podCheckpoints.drain(timeout, signal);
+  drain(how: PodCheckpointChoices, signal: AbortSignal): Promise<PodCheckpointResult[]> {
+    return this.#options.podCheckpoints.drain(how, signal);
   }
 
   async uncordon(): Promise<void> {

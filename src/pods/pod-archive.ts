@@ -6,13 +6,14 @@ import { indexTar, openEntry, type TarIndex } from '../archive/tar-index.ts';
 import { type TarMember, writeTar } from '../archive/tar-writer.ts';
 import { type ByteSource, readChunks } from '../bytes/byte-source.ts';
 import { strictTextOf, utf8 } from '../bytes/text.ts';
-import { podAnnotations, podMemberNames } from '../checkpoint/layout.ts';
+import { memberFolders, podAnnotations, podMemberNames } from '../checkpoint/layout.ts';
 import { CodedError, isCoded, messageOf } from '../errors/coded-error.ts';
 import { type PodSandboxConfig, PodSandboxConfigSchema } from '../gen/cri/v1/api_pb.ts';
 import { AtomicFile, privateDirectory, privateFile } from '../localfs/atomic-file.ts';
 import { openFileSource } from '../localfs/file-source.ts';
 import { decodePod } from './manifest.ts';
 import type { Pod } from './pod.ts';
+import type { VolumeArchive } from './pod-volumes.ts';
 
 /** What a pod archive says about the pod, beside the archives of its containers. */
 export interface PodDescription {
@@ -20,6 +21,8 @@ export interface PodDescription {
   /** Container name → file name of its archive. */
   containers: Record<string, string>;
   annotations: Record<string, string>;
+  /** Name of a volume → the archive of what was in it. */
+  volumes: Readonly<Record<string, VolumeArchive>>;
   /** As it was described; absent from archives of other programs. */
   pod: Pod | undefined;
 }
@@ -29,7 +32,7 @@ const descriptionLimit = 4 << 20;
 const mostContainers = 1000;
 
 /**
- * Writes `<SandboxID>.tar`: the description first, then every other file of `directory`. It appears under its name
+ * Writes `<SandboxID>.tar`: the description first, then every other file of `directory`, then volumes. It appears under its name
  * complete or not at all, readable by its owner only.
  * @returns its size in bytes
  */
@@ -40,7 +43,10 @@ export async function writePodArchive(
   signal: AbortSignal,
 ): Promise<number> {
   const described: readonly string[] = Object.values(podMemberNames);
-  const names = (await readdir(directory)).filter((name) => !described.includes(name)).sort();
+  const names = (await readdir(directory, { withFileTypes: true }))
+    .flatMap((found) => (found.isFile() && !described.includes(found.name) ? [found.name] : []))
+    .sort();
+  names.push(...Object.values(description.volumes).map(({ file }) => file));
   const sources: ByteSource[] = [];
   const file = await AtomicFile.create(path);
   try {
@@ -66,7 +72,7 @@ export async function writePodArchive(
   }
 }
 
-function describe({ sandbox, containers, annotations, pod }: PodDescription): TarMember[] {
+function describe({ sandbox, containers, annotations, volumes, pod }: PodDescription): TarMember[] {
   const json = (name: string, value: unknown) => ({
     name,
     mode: privateFile,
@@ -75,7 +81,10 @@ function describe({ sandbox, containers, annotations, pod }: PodDescription): Ta
   });
   return [
     json(podMemberNames.podDump, toJson(PodSandboxConfigSchema, sandbox, { useProtoFieldName: true })),
-    json(podMemberNames.podOptions, { version: 1, containers, annotations }),
+    json(podMemberNames.podOptions, {
+      ...{ version: 1, containers, annotations },
+      ...(Object.keys(volumes).length > 0 ? { volumes } : {}),
+    }),
     ...(pod ? [json(podMemberNames.podJson, pod)] : []),
   ];
 }
@@ -166,11 +175,10 @@ async function readDescription(
   if (dump === undefined)
     throw new CodedError('unsupported', `${path} is no pod archive: it has no ${podMemberNames.podDump}`);
   const pod = await read(podMemberNames.podJson);
-  const { containers, annotations } = optionsOf(await read(podMemberNames.podOptions), path);
+  const options = optionsOf(await read(podMemberNames.podOptions), path);
   return {
     sandbox: sandboxOf(dump, path),
-    containers,
-    annotations,
+    ...options,
     pod: pod === undefined ? undefined : podOf(pod, path),
   };
 }
@@ -191,8 +199,8 @@ function podOf(data: unknown, path: string): Pod {
   }
 }
 
-function optionsOf(value: unknown, path: string): Pick<PodDescription, 'containers' | 'annotations'> {
-  const options = (value ?? {}) as { containers?: unknown; annotations?: unknown };
+function optionsOf(value: unknown, path: string): Omit<PodDescription, 'sandbox' | 'pod'> {
+  const options = (value ?? {}) as { containers?: unknown; annotations?: unknown; volumes?: unknown };
   const entries = Object.entries((options.containers ?? {}) as Record<string, unknown>);
   if (entries.length === 0 || entries.length > mostContainers) {
     throw new CodedError(
@@ -214,5 +222,50 @@ function optionsOf(value: unknown, path: string): Pick<PodDescription, 'containe
   const texts = Object.entries((options.annotations ?? {}) as Record<string, unknown>).flatMap(
     ([key, text]) => (typeof text === 'string' ? [[key, text] as const] : []),
   );
-  return { containers, annotations: Object.fromEntries(texts) };
+  return { containers, annotations: Object.fromEntries(texts), volumes: volumesOf(options.volumes, path) };
+}
+
+function volumesOf(value: unknown, path: string): Record<string, VolumeArchive> {
+  const volumes: Record<string, VolumeArchive> = {};
+  for (const [name, listed] of Object.entries((value ?? {}) as Record<string, unknown>)) {
+    const { file, size, sha256 } = (listed ?? {}) as Partial<Record<keyof VolumeArchive, unknown>>;
+    const fits =
+      /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name) &&
+      file === volumeMember(name) &&
+      typeof size === 'number' &&
+      typeof sha256 === 'string';
+    if (!fits) {
+      throw new CodedError(
+        'corrupt',
+        `${podMemberNames.podOptions} in ${path}: bad entry for volume ${JSON.stringify(name)}`,
+      );
+    }
+    volumes[name] = { file, size, sha256 };
+  }
+  return volumes;
+}
+
+/** `volumes/NAME.tar`, in the archive of a pod and in the folder that a runtime writes to. */
+export function volumeMember(name: string): string {
+  return `${memberFolders.volumes}${name}.tar`;
+}
+
+/** Lets `work` read the archive of each volume of a pod archive. @throws CodedError `corrupt` where one is missing */
+export async function eachVolume(
+  path: string,
+  work: (name: string, volume: VolumeArchive, archive: ByteSource) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const source = await openFileSource(path);
+  try {
+    const index = await indexTar(source, { signal });
+    const { volumes } = await readDescription(source, path, index, signal);
+    for (const [name, volume] of Object.entries(volumes)) {
+      const entry = index.content(volume.file);
+      if (!entry) throw new CodedError('corrupt', `${path} has no member ${volume.file}, though it lists it`);
+      await work(name, volume, openEntry(source, entry));
+    }
+  } finally {
+    await source.close();
+  }
 }

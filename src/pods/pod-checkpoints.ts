@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
-import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { frozenUntilRemoved } from '../api/cri-options.ts';
+import { frozenUntilRemoved, volumeOption } from '../api/cri-options.ts';
 import type { WatchRuntime } from '../api/runtime-events.ts';
 import type { PodCheckpointResult } from '../api/stasis.ts';
 import type { JsonObject } from '../bytes/go-json.ts';
@@ -15,6 +15,7 @@ import {
 } from '../kubeletstate/checkpointed-pods.ts';
 import { privateDirectory } from '../localfs/atomic-file.ts';
 import type { CheckpointsDirectory } from '../localfs/checkpoints-directory.ts';
+import { fileDigest } from '../localfs/file-digest.ts';
 import { makeDirectories } from '../localfs/make-directories.ts';
 import { terminationMessagePath } from './cri-config.ts';
 import type { FreeSpace } from './free-space.ts';
@@ -23,10 +24,11 @@ import { memoryOf } from './memory-estimate.ts';
 import { containersIn, newest } from './next-step.ts';
 import type { Log, NodePods } from './node-pods.ts';
 import { allContainers, gracePeriod, podName } from './pod.ts';
-import { frozenMicrosecondsIn, writePodArchive } from './pod-archive.ts';
+import { frozenMicrosecondsIn, volumeMember, writePodArchive } from './pod-archive.ts';
 import type { PodDirectories } from './pod-directories.ts';
 import { type ActualContainer, type ActualSandbox, actualPod, type Runtime } from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
+import { bytesIn, checkVolumeBytes, type VolumeArchive, type VolumeChoice } from './pod-volumes.ts';
 import { CheckpointProgress, type Tell } from './progress.ts';
 import { fromRpc } from './rpc-error.ts';
 
@@ -45,6 +47,14 @@ export interface PodCheckpointOptions {
   log: Log;
 }
 
+/** What a client may choose. */
+export interface PodCheckpointChoices {
+  /** Seconds; 0 for the default. */
+  timeout: number;
+  /** `emptydir` where it is left out. */
+  volumes?: VolumeChoice;
+}
+
 /** Longest time that a timer can wait, in milliseconds. */
 const longestTimer = 2 ** 31 - 1;
 
@@ -59,12 +69,11 @@ export class PodCheckpoints {
 
   /**
    * Captures every running container of a pod in one cut and leaves the pod running.
-   * @param timeout seconds; 0 for the default
    */
   async checkpoint(
     namespace: string,
     name: string,
-    timeout: number,
+    how: PodCheckpointChoices,
     signal: AbortSignal,
     tell: Tell = () => undefined,
   ): Promise<PodCheckpointResult> {
@@ -74,7 +83,7 @@ export class PodCheckpoints {
     tell({ stage: 'waiting' });
     return this.#options.pods.exclusively(uid, async (stopping) => {
       const current = this.#options.pods.byUid(uid) ?? record;
-      return this.#capture(current, timeout, false, AbortSignal.any([signal, stopping]), tell);
+      return this.#capture(current, how, false, AbortSignal.any([signal, stopping]), tell);
     });
   }
 
@@ -83,7 +92,7 @@ export class PodCheckpoints {
    * that cannot be captured stops the drain: it and those after it go on running, those before it can be
    * restored by uncordon.
    */
-  drain(timeout: number, signal: AbortSignal): Promise<PodCheckpointResult[]> {
+  drain(how: PodCheckpointChoices, signal: AbortSignal): Promise<PodCheckpointResult[]> {
     const { pods, log } = this.#options;
     return this.#draining.run('', async () => {
       pods.drained = true;
@@ -94,7 +103,7 @@ export class PodCheckpoints {
         const result = await pods.exclusively(uid, async (stopping) => {
           // It may have changed, or gone, while it waited for its turn.
           const current = pods.byUid(uid);
-          return current && this.#drainOne(current, timeout, AbortSignal.any([signal, stopping]));
+          return current && this.#drainOne(current, how, AbortSignal.any([signal, stopping]));
         });
         if (result) results.push(result);
       }
@@ -105,7 +114,7 @@ export class PodCheckpoints {
 
   async #drainOne(
     record: PodRecord,
-    timeout: number,
+    how: PodCheckpointChoices,
     signal: AbortSignal,
   ): Promise<PodCheckpointResult | undefined> {
     const { pods } = this.#options;
@@ -117,7 +126,7 @@ export class PodCheckpoints {
       await pods.stop(record, 0, signal);
       return undefined;
     }
-    const result = await this.#capture(record, timeout, true, signal);
+    const result = await this.#capture(record, how, true, signal);
     this.#options.log('info', `pod ${namespace}/${name} is checkpointed and ended`, {
       archive: result.archive,
     });
@@ -126,7 +135,7 @@ export class PodCheckpoints {
 
   async #capture(
     record: PodRecord,
-    timeout: number,
+    how: PodCheckpointChoices,
     drain: boolean,
     signal: AbortSignal,
     tell: Tell = () => undefined,
@@ -145,7 +154,11 @@ export class PodCheckpoints {
     signal.throwIfAborted();
     const ids = running.map(({ id }) => id);
     const memory = await memoryOf(runtime, ids, signal);
-    await space.check(memory);
+    const volumes = await this.#volumesOf(record, how);
+    const held = await bytesIn(volumes.values(), signal);
+    checkVolumeBytes(`checkpointing pod ${podName(pod)}`, held);
+    // Volumes lie beside the other parts before all are packed, as those do.
+    await space.check(memory + held);
     await makeDirectories(directory.path, privateDirectory);
     await chmod(directory.path, privateDirectory);
     const progress = new CheckpointProgress(ids, watch, memory, tell);
@@ -154,9 +167,9 @@ export class PodCheckpoints {
       await mkdir(folder, { mode: privateDirectory });
       const archive = directory.archivePath(sandbox.id);
       const { size, frozen } = await space.during(signal, async (again) => {
-        await this.#captureInto(folder, sandbox, running, timeout, drain, again);
+        await this.#captureInto(folder, sandbox, running, volumes, how.timeout, drain, again);
         const still = await frozenMicrosecondsIn(folder);
-        const packed = await this.#pack(archive, folder, record, sandbox, running, still, again);
+        const packed = await this.#pack(archive, folder, record, sandbox, running, volumes, still, again);
         return { size: packed, frozen: still };
       });
       await directory.addPod(await this.#entry(record, sandbox, running, frozen, drain));
@@ -180,15 +193,31 @@ export class PodCheckpoints {
     }
   }
 
+  /** The folders of the pod's own that are captured with it; one whose pod never had it made is left out. */
+  async #volumesOf({ pod }: PodRecord, { volumes }: PodCheckpointChoices): Promise<Map<string, string>> {
+    const found = volumes === 'none' ? [] : [...this.#options.directories.emptyDirs(pod)];
+    const there = await Promise.all(
+      found.map(([, path]) =>
+        stat(path).then(
+          (info) => info.isDirectory(),
+          () => false,
+        ),
+      ),
+    );
+    return new Map(found.filter((_, index) => there[index]));
+  }
+
   async #captureInto(
     outputPath: string,
     sandbox: ActualSandbox,
     running: readonly ActualContainer[],
+    volumes: ReadonlyMap<string, string>,
     timeout: number,
     drain: boolean,
     signal: AbortSignal,
   ): Promise<void> {
     const options: Record<string, string> = drain ? { [frozenUntilRemoved]: 'true' } : {};
+    for (const [name, path] of volumes) options[`${volumeOption}${name}`] = path;
     const timeoutMs = Math.min(longestTimer, (timeout || this.#options.defaultTimeout) * 1000);
     const containerIds = running.map(({ id }) => id);
     try {
@@ -207,6 +236,7 @@ export class PodCheckpoints {
     record: PodRecord,
     sandbox: ActualSandbox,
     running: readonly ActualContainer[],
+    volumes: ReadonlyMap<string, string>,
     frozen: number | undefined,
     signal: AbortSignal,
   ): Promise<number> {
@@ -224,12 +254,32 @@ export class PodCheckpoints {
       {
         sandbox: this.#options.pods.sandboxConfig(record, sandbox.attempt),
         containers,
+        volumes: await this.#volumesIn(folder, volumes.keys(), signal),
         annotations: frozen === undefined ? {} : { [podAnnotations.frozenMicroseconds]: String(frozen) },
         pod: record.pod,
       },
       folder,
       signal,
     );
+  }
+
+  /** What the runtime has written of the volumes. One that knows no such option has written nothing. */
+  async #volumesIn(folder: string, names: Iterable<string>, signal: AbortSignal) {
+    const volumes: Record<string, VolumeArchive> = {};
+    for (const name of names) {
+      const file = volumeMember(name);
+      const info = await stat(join(folder, file)).catch(() => undefined);
+      if (!info) {
+        this.#options.log(
+          'warn',
+          `volume ${name} is not in the archive: the container runtime reads no volumes`,
+        );
+        continue;
+      }
+      const digest = await fileDigest(join(folder, file), signal);
+      volumes[name] = { file, size: info.size, sha256: digest.replace(/^sha256:/, '') };
+    }
+    return volumes;
   }
 
   async #entry(

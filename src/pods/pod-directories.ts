@@ -74,6 +74,12 @@ export class PodDirectories {
     return known ?? randomBytes(4).toString('hex');
   }
 
+  /** The volumes that were empty at the pod's start: name → folder. */
+  emptyDirs(pod: Pod): Map<string, string> {
+    const volumes = (pod.spec.volumes ?? []).filter(({ emptyDir }) => emptyDir);
+    return new Map(volumes.map((volume) => [volume.name, this.#volumePath(pod, volume)]));
+  }
+
   /** Takes away what the pod had below the root; its logs stay. */
   async remove(pod: Pod): Promise<void> {
     await this.#memory.unmountBelow(this.of(pod));
@@ -105,9 +111,11 @@ export class PodDirectories {
       const limit = emptyDir.sizeLimit === undefined ? undefined : parseQuantity(emptyDir.sizeLimit);
       return this.#memory.mount(path, 0o777, limit);
     }
+    const there = (await lstat(path).catch(() => undefined)) !== undefined;
     await makeDirectories(path, 0o777);
     const source = configMap ?? secret;
-    if (!source) return chmod(path, 0o777);
+    // Once: the pod may change the mode of what is its own, and this is asked for before each container.
+    if (!source) return there ? undefined : chmod(path, 0o777);
     // Secrets never touch the disk here; what the node remembers of them is in a private file.
     if (secret) await this.#memory.mount(path, 0o755, secretBytes);
     else await chmod(path, 0o755);

@@ -10,10 +10,11 @@ import { makeDirectories } from '../localfs/make-directories.ts';
 import { RejectedError } from './admissions.ts';
 import type { Log, NodePods } from './node-pods.ts';
 import { allContainers, type Pod, podName } from './pod.ts';
-import { type PodDescription, readPodArchive, unpackPodArchive } from './pod-archive.ts';
+import { eachVolume, type PodDescription, readPodArchive, unpackPodArchive } from './pod-archive.ts';
 import type { PodDirectories } from './pod-directories.ts';
 import { type ActualSandbox, actualPod, type Runtime, removeSandbox } from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
+import { fillVolume, type UnpackVolume } from './pod-volumes.ts';
 import { containersPreflight, podPreflight, type RestoreAs, withVolumes } from './restore-as.ts';
 import type { CompareWithNode } from './restore-preflight.ts';
 import { keepTrying, mayPass, triedAgain } from './restore-retries.ts';
@@ -28,6 +29,7 @@ export interface PodRestoreOptions {
   scratch: string;
   /** Identity of this root directory. */
   nodeId: string;
+  unpackVolume: UnpackVolume;
   /** Seconds that the restore of one pod may take. */
   timeout: number;
   /** Looks for what the containers' archives need of the node; left out for the built-in runtime, which says it itself. */
@@ -314,6 +316,22 @@ export class PodRestores {
     return actual.containers.filter(({ sandboxId, state }) => sandboxId === found.id && state === 'created');
   }
 
+  /** Puts back what was in volumes that are the pod's own, before a container can see them. */
+  async #fillVolumes(pod: Pod, archive: string, signal: AbortSignal): Promise<void> {
+    const { directories, unpackVolume, log } = this.#options;
+    const folders = directories.emptyDirs(pod);
+    await eachVolume(
+      archive,
+      async (name, volume, content) => {
+        const folder = folders.get(name);
+        if (folder === undefined) return;
+        const notes = await fillVolume(name, volume, content, folder, unpackVolume, signal);
+        for (const note of notes) log('warn', `pod ${podName(pod)}: volume ${name}: ${note}`);
+      },
+      signal,
+    );
+  }
+
   async #make(
     record: PodRecord,
     archive: string,
@@ -329,6 +347,7 @@ export class PodRestores {
       await containersPreflight(pods, record.pod, new Map(paths), compare, signal);
     }
     await pods.prepare(record);
+    await this.#fillVolumes(record.pod, archive, signal);
     const configs = [];
     for (const container of allContainers(record.pod)) {
       if (!Object.hasOwn(containers, container.name)) continue;

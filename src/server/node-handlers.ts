@@ -9,6 +9,7 @@ import type {
 } from '../api/stasis.ts';
 import { mapOf, matching, object, oneOf } from '../pods/schema.ts';
 import { json } from './api-request.ts';
+import { choicesIn } from './operation-handlers.ts';
 import type { ApiOptions, Handlers } from './stasis-routes.ts';
 
 const apiVersion = 'stasis/v1';
@@ -61,7 +62,7 @@ export function nodeHandlers({ node }: ApiOptions): Handlers<Names> {
       return new Response(null, { status: 204 });
     },
     drain: async ({ query, signal }) => {
-      const pods = await node.drain(query.integer('timeout') ?? 0, signal);
+      const pods = await node.drain(choicesIn(query), signal);
       return json({ apiVersion, kind: 'DrainResult', pods } satisfies DrainResult);
     },
     uncordon: async ({ signal }) => {

@@ -2,8 +2,10 @@ import { targetOf } from '../api/endpoints.ts';
 import type { List, Operation, OperationTarget } from '../api/stasis.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import type { CheckpointResult, OperationWork } from '../pods/checkpoint-operations.ts';
+import type { PodCheckpointChoices } from '../pods/pod-checkpoints.ts';
+import { volumeChoices } from '../pods/pod-volumes.ts';
 import type { Tell } from '../pods/progress.ts';
-import { type ApiRequest, json } from './api-request.ts';
+import { type ApiRequest, json, type Query } from './api-request.ts';
 import { eventStream } from './event-stream.ts';
 import type { ApiOptions, Handlers } from './stasis-routes.ts';
 
@@ -17,6 +19,19 @@ type Names =
 
 type Make = (signal: AbortSignal, tell?: Tell) => Promise<CheckpointResult>;
 
+/** What a client says about the checkpoints of pods. */
+export function choicesIn(query: Query): PodCheckpointChoices {
+  const asked = query.text('volumes');
+  const volumes = volumeChoices.find((choice) => choice === asked);
+  if (asked !== undefined && !volumes) {
+    throw new CodedError(
+      'invalid-argument',
+      `volumes is ${JSON.stringify(asked)}, not one of ${volumeChoices.join(', ')}`,
+    );
+  }
+  return { timeout: query.integer('timeout') ?? 0, ...(volumes ? { volumes } : {}) };
+}
+
 /** Checkpoints, with the client waiting for them or not. */
 export function operationHandlers(options: ApiOptions): Handlers<Names> {
   const { node, operations } = options;
@@ -24,9 +39,9 @@ export function operationHandlers(options: ApiOptions): Handlers<Names> {
     checkpointPod: (request) => {
       const { part, query } = request;
       const [namespace, pod] = [part('namespace'), part('pod')];
-      const timeout = query.integer('timeout') ?? 0;
+      const how = choicesIn(query);
       return checkpoint(options, request, { namespace, pod }, (signal, tell) =>
-        node.checkpointPod(namespace, pod, timeout, signal, tell),
+        node.checkpointPod(namespace, pod, how, signal, tell),
       );
     },
     checkpointContainer: (request) => {

@@ -1,6 +1,6 @@
 import type { OperationTarget } from '../../api/stasis.ts';
 import { defineCommand, UsageError } from '../command.ts';
-import { daemonClient, daemonFlags, partsOf, timeoutOf } from '../daemon-client.ts';
+import { daemonClient, daemonFlags, partsOf, timeoutOf, volumesFlag } from '../daemon-client.ts';
 import { printable } from '../output/escape.ts';
 import { durationText } from '../output/quantities.ts';
 
@@ -11,8 +11,8 @@ export const checkpoint = defineCommand({
   long: `Asks the daemon of a node for a checkpoint. The containers go on running.
 
 A container's archive is written where the kubelet writes it, below checkpoints in the root directory, and its
-path is printed. A pod's archive holds all of its containers, captured in one cut; it is listed in
-checkpointed.pods, so that show, extract and insert know it. How long the pod stood still is said on standard
+path is printed. A pod's archive holds all of its containers, captured in one cut, and what is in its
+emptyDir volumes; it is listed in checkpointed.pods, so that show, extract and insert know it. How long the pod stood still is said on standard
 error, and in the archive.
 
 With --progress standard error says how far it is, and an interrupt cancels it. With --async the daemon goes on
@@ -28,6 +28,7 @@ alone: its id is printed, "get operations" and "describe operation" show it, "de
     async: { kind: 'bool', usage: 'print the id of the operation and do not wait for it' },
     progress: { kind: 'bool', usage: 'say on standard error how far it is' },
     timeout: { kind: 'int64', usage: 'give up after so many `SECONDS`; 0 is the default of the node' },
+    volumes: volumesFlag,
     output: { kind: 'enum', short: 'o', values: ['text', 'json'], usage: 'how to print what was made' },
   },
   args: { min: 1, max: 2 },
@@ -36,6 +37,8 @@ alone: its id is printed, "get operations" and "describe operation" show it, "de
     const timeout = timeoutOf(flags.timeout, given);
     if (flags.async && flags.progress) throw new UsageError('--async and --progress exclude each other');
     const target = targetIn(first, second);
+    if (target.container !== undefined && flags.volumes !== undefined)
+      throw new UsageError('--volumes is for checkpoints of pods');
     const client = await daemonClient(flags);
     const { container, ...pod } = target;
     const json = flags.output === 'json';
@@ -44,7 +47,7 @@ alone: its id is printed, "get operations" and "describe operation" show it, "de
       else for (const line of lines) console.out.write(`${printable(line)}\n`);
     };
     if (flags.async || flags.progress) {
-      const begun = await client.startCheckpoint(target, timeout, console.signal);
+      const begun = await client.startCheckpoint(target, timeout, console.signal, flags.volumes);
       if (flags.async) return print(begun, begun.id);
       const { followOperation } = await import('../follow-operation.ts');
       const ended = await followOperation(client, begun, console);
@@ -54,7 +57,7 @@ alone: its id is printed, "get operations" and "describe operation" show it, "de
       const items = await client.checkpointContainer({ ...pod, container }, timeout, console.signal);
       return print({ items }, ...items);
     }
-    const made = await client.checkpointPod(pod.namespace, pod.pod, timeout, console.signal);
+    const made = await client.checkpointPod(pod.namespace, pod.pod, timeout, console.signal, flags.volumes);
     print(made, made.archive);
     if (!json && made.frozenMicroseconds !== undefined) {
       console.err.write(`the pod stood still for ${durationText(made.frozenMicroseconds)}\n`);

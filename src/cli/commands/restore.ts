@@ -12,8 +12,8 @@ The archive of a container becomes a new pod with that one container; the archiv
 the archive holds is checked before anything is started. The archive stays as it is.
 
 Everything that the pod needs of the node is looked for first, and all that is missing is named. --volume-map gives a
-volume of the pod another path on this node, by its name or by its old path; one that was empty at the pod's start can
-be given a folder with what it held. Connections that were open are kept where their addresses are the same, as
+volume of the pod another path on this node, by its name or by its old path. An emptyDir volume has what the archive
+holds of it, unless it is given a folder so. Connections that were open are kept where their addresses are the same, as
 those inside a pod are; --tcp close restores them closed, as if the other end had gone.`,
   examples: [
     'restore /var/lib/kubelet/checkpoints/checkpoint-counters_default-counter-2026-11-21T01:21:08Z.tar',

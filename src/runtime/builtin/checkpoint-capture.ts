@@ -50,6 +50,12 @@ export interface Captured {
   attempts: number;
 }
 
+/** What else a capture is to do. */
+export interface CaptureMore {
+  keepFrozen?: boolean;
+  meanwhile?(check: () => void): Promise<void>;
+}
+
 type HowToDump = CriuOptions & Pick<CheckpointRequest, 'networkLocked'>;
 
 type Taken = Omit<Captured, 'frozenAt' | 'frozenMicroseconds' | 'attempts'>;
@@ -58,7 +64,8 @@ type Taken = Omit<Captured, 'frozenAt' | 'frozenMicroseconds' | 'attempts'>;
  * Captures containers in one consistent cut: all are frozen before the first is captured, and none runs before
  * the last is captured. All run again when this returns or throws.
  * @param folder Private folder for the results.
- * @param keepFrozen Whether they stay frozen when all are captured; the caller has to end that.
+ * @param more.keepFrozen Whether they stay frozen when all are captured; the caller has to end that.
+ * @param more.meanwhile Work for which they have to stand still; it is to call `check` often.
  * @throws CodedError `failed-precondition` when one cannot be captured (with CRIU's reason), `resource-exhausted`
  *   for a full disk, `deadline-exceeded`, `cancelled`, `internal`.
  */
@@ -67,10 +74,10 @@ export async function captureTogether(
   folder: string,
   options: CriuOptions,
   deadline: Deadline,
-  keepFrozen = false,
+  { keepFrozen = false, meanwhile }: CaptureMore = {},
 ): Promise<Captured[]> {
   const frozen: Frozen[] = [];
-  const taken: Taken[] = [];
+  let taken: Taken[] = [];
   const failures: unknown[] = [];
   const network = await readyNetworkLock(targets[0]?.network ?? '');
   let locked = false;
@@ -79,10 +86,7 @@ export async function captureTogether(
     frozen.push(...(await freezeAll(targets, deadline)));
     locked = (await network?.lock()) ?? false;
     const how = { ...options, networkLocked: locked };
-    for (const [index, target] of targets.entries()) {
-      deadline.check();
-      taken.push(await captureFrozen(target, join(folder, String(index)), how, deadline));
-    }
+    taken = await captureAll(targets, folder, how, deadline, meanwhile);
     for (const each of taken) each.logBytes = await sizeOf(each.target.container.logPath);
   } catch (error) {
     failures.push(error);
@@ -107,6 +111,39 @@ export async function captureTogether(
     frozenMicroseconds: frozenMicroseconds[index] ?? 0,
     attempts: frozen[index]?.attempts ?? 1,
   }));
+}
+
+async function captureAll(
+  targets: readonly CaptureTarget[],
+  folder: string,
+  how: HowToDump,
+  deadline: Deadline,
+  meanwhile: CaptureMore['meanwhile'],
+): Promise<Taken[]> {
+  const taken: Taken[] = [];
+  let failed = false;
+  const check = (): void => {
+    if (failed) throw new CodedError('cancelled', 'another part of the capture has failed');
+    deadline.check();
+  };
+  const one = async (work: Promise<void> | undefined): Promise<void> => {
+    await work?.catch((error: unknown) => {
+      failed = true;
+      throw spaceError(error);
+    });
+  };
+  const capture = async (): Promise<void> => {
+    for (const [index, target] of targets.entries()) {
+      check();
+      taken.push(await captureFrozen(target, join(folder, String(index)), how, deadline));
+    }
+  };
+  const results = await Promise.allSettled([one(capture()), one(meanwhile?.(check))]);
+  const reasons = results.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
+  // The part that another one ended says nothing of why.
+  const [why] = reasons.sort((a, b) => Number(isCoded(a, 'cancelled')) - Number(isCoded(b, 'cancelled')));
+  if (reasons.length > 0) throw why;
+  return taken;
 }
 
 /** Milliseconds to look for a good moment; of one container while others already wait for it, frozen. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { frozenUntilRemoved } from '../../api/cri-options.ts';
+import { frozenUntilRemoved, volumeOption } from '../../api/cri-options.ts';
 import { CodedError, messageOf } from '../../errors/coded-error.ts';
 import type { CheckpointPodRequest } from '../../gen/cri/v1/api_pb.ts';
 import { writeArchive } from './checkpoint-archive.ts';
@@ -29,6 +29,7 @@ import {
   whenRemoved,
 } from './pod-folder.ts';
 import type { SandboxRecord } from './records.ts';
+import { captureVolumes, volumesIn } from './volume-capture.ts';
 
 /** The names by which callers may change what is captured. */
 const optionNames: Readonly<Record<string, keyof CriuOptions>> = {
@@ -50,7 +51,8 @@ export async function checkpointPod(
   signal: AbortSignal,
 ): Promise<CheckpointReport[]> {
   const sandbox = runtime.sandbox(request.podSandboxId);
-  const { [frozenUntilRemoved]: keep, ...others } = request.options;
+  const { volumes, others: asked } = volumesIn(request.options);
+  const { [frozenUntilRemoved]: keep, ...others } = asked;
   const keepFrozen = keep !== undefined && isTrue(frozenUntilRemoved, keep);
   const options = criuOptions(others);
   await checkPodFolder(request.outputPath);
@@ -64,7 +66,13 @@ export async function checkpointPod(
     const owner = { cgroups: targets.map(({ cgroup }) => cgroup), networks: [targets[0]?.network ?? ''] };
     const scratch = await openScratch(runtime.paths, owner);
     try {
-      const captured = await captureTogether(targets, scratch.path, options, deadline, keepFrozen);
+      const captured = await captureTogether(targets, scratch.path, options, deadline, {
+        keepFrozen,
+        meanwhile: async (check) => {
+          const notes = await captureVolumes(volumes, request.outputPath, check);
+          for (const note of notes) runtime.log(`pod ${name}: ${note}`);
+        },
+      });
       const reports = await writeAll(runtime, sandbox, captured, request.outputPath, options, deadline);
       if (keepFrozen) {
         whenRemoved(request.outputPath)
@@ -115,7 +123,7 @@ export function criuOptions(given: Readonly<Record<string, string>>): CriuOption
   for (const [key, value] of Object.entries(given)) {
     const name = Object.hasOwn(optionNames, key) ? optionNames[key] : undefined;
     if (name === undefined) {
-      const known = [...Object.keys(optionNames), frozenUntilRemoved].join(', ');
+      const known = [...Object.keys(optionNames), frozenUntilRemoved, `${volumeOption}NAME`].join(', ');
       throw new CodedError('invalid-argument', `option ${JSON.stringify(key)} is not supported`, {
         hint: `supported are ${known}`,
       });

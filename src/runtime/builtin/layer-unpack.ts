@@ -18,6 +18,8 @@ export interface UnpackTarget {
    * removes becomes a marker that hides theirs. Without it, it is removed from `folder` itself.
    */
   below?: readonly string[];
+  /** Names mean nothing but themselves: a file may be called as what removes another in a layer. */
+  plain?: boolean;
 }
 
 export interface UnpackResult {
@@ -51,7 +53,7 @@ export async function unpackLayer(
       folders.push({ path: target.folder, entry: member.entry });
       continue;
     }
-    if (await remove(removals, name)) continue;
+    if (!target.plain && (await remove(removals, name))) continue;
     const parent = await parentFolder(target.folder, dirname(name));
     const path = join(parent, basename(name));
     await writeMember(target.folder, path, member, result);

@@ -26,22 +26,52 @@ export async function writeMembers(
   }
 }
 
-/** Everything in a folder that the pod's programs share: files, folders, links and pipes. */
-export async function* treeMembers(root: string): AsyncGenerator<NewMember> {
+/**
+ * Everything in a folder that the pod's programs share: files, folders, links and pipes.
+ * @param notes Gets a sentence for each thing that no archive holds.
+ */
+export async function* treeMembers(root: string, notes: string[] = []): AsyncGenerator<NewMember> {
+  /** First name of each file that has several. */
+  const links = new Map<string, string>();
   const todo = [''];
   for (let folder = todo.pop(); folder !== undefined; folder = todo.pop()) {
-    for (const name of (await readdir(join(root, folder))).sort()) {
+    for (const name of await namesOf(join(root, folder), notes)) {
       const path = folder === '' ? name : `${folder}/${name}`;
       const info = await lstat(join(root, path));
       if (info.isDirectory()) todo.push(path);
-      yield* treeMember(join(root, path), path, info);
+      const first = info.isFile() && info.nlink > 1 ? links.get(`${info.dev}:${info.ino}`) : undefined;
+      if (first !== undefined) {
+        yield { ...headerOf(path, info), type: 'hardlink', linkName: first };
+        continue;
+      }
+      if (info.nlink > 1) links.set(`${info.dev}:${info.ino}`, path);
+      yield* treeMember(join(root, path), path, info, notes);
     }
   }
 }
 
-async function* treeMember(path: string, name: string, info: Stats): AsyncGenerator<NewMember> {
-  const { mode, uid, gid, mtimeMs } = info;
-  const header = { name, mode: mode & 0o7777, uid, gid, mtime: Math.max(0, Math.floor(mtimeMs / 1000)) };
+async function namesOf(folder: string, notes: string[]): Promise<string[]> {
+  const names: string[] = [];
+  for (const raw of await readdir(folder, { encoding: 'buffer' })) {
+    const name = raw.toString('utf8');
+    if (Buffer.from(name, 'utf8').equals(raw)) names.push(name);
+    else notes.push(`${JSON.stringify(name)} is left out: its name is not UTF-8`);
+  }
+  return names.sort();
+}
+
+/** What every kind of member has. */
+export function headerOf(name: string, { mode, uid, gid, mtimeMs }: Stats) {
+  return { name, mode: mode & 0o7777, uid, gid, mtime: Math.max(0, mtimeMs / 1000) };
+}
+
+async function* treeMember(
+  path: string,
+  name: string,
+  info: Stats,
+  notes: string[],
+): AsyncGenerator<NewMember> {
+  const header = headerOf(name, info);
   if (info.isDirectory()) yield { ...header, type: 'directory' };
   else if (info.isSymbolicLink()) yield { ...header, type: 'symlink', linkName: await readlink(path) };
   else if (info.isFIFO()) yield { ...header, type: 'fifo' };
@@ -52,5 +82,8 @@ async function* treeMember(path: string, name: string, info: Stats): AsyncGenera
     } finally {
       await content.close();
     }
+  } else {
+    const kind = info.isSocket() ? 'a socket' : 'a device';
+    notes.push(`${JSON.stringify(name)} is left out: it is ${kind}`);
   }
 }

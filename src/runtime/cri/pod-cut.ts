@@ -20,6 +20,7 @@ import {
   podArchiveName,
   whenRemoved,
 } from '../builtin/pod-folder.ts';
+import { captureVolumes, volumesIn } from '../builtin/volume-capture.ts';
 import { cgroupOfContainer } from './let-run.ts';
 
 /** What a runtime without `CheckpointPod` is captured with. */
@@ -56,7 +57,8 @@ export async function cutPod(
   request: CheckpointPodRequest,
   signal: AbortSignal,
 ): Promise<void> {
-  const keepFrozen = staysFrozen(request.options);
+  const { volumes, others } = volumesIn(request.options);
+  const keepFrozen = staysFrozen(others);
   await checkPodFolder(request.outputPath);
   const targets = await selectedTargets(tools, request);
   const ids = targets.map(({ id }) => id);
@@ -68,6 +70,7 @@ export async function cutPod(
       const location = join(request.outputPath, podArchiveName(name));
       await tools.runtime.checkpointContainer({ containerId: id, location }, { signal });
     }
+    await captureVolumes(volumes, request.outputPath, () => signal.throwIfAborted());
     if (!keepFrozen) await Promise.all(ids.map((id) => tools.resume(id)));
     const frozenMicroseconds = Math.round((performance.now() - since) * 1000);
     await describe(tools, request, targets, frozenMicroseconds);
