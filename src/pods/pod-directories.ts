@@ -111,11 +111,10 @@ export class PodDirectories {
       const limit = emptyDir.sizeLimit === undefined ? undefined : parseQuantity(emptyDir.sizeLimit);
       return this.#memory.mount(path, 0o777, limit);
     }
-    const there = (await lstat(path).catch(() => undefined)) !== undefined;
-    await makeDirectories(path, 0o777);
+    const made = (await makeDirectories(path, 0o777)) !== undefined;
     const source = configMap ?? secret;
     // Once: the pod may change the mode of what is its own, and this is asked for before each container.
-    if (!source) return there ? undefined : chmod(path, 0o777);
+    if (!source) return made ? chmod(path, 0o777) : undefined;
     // Secrets never touch the disk here; what the node remembers of them is in a private file.
     if (secret) await this.#memory.mount(path, 0o755, secretBytes);
     else await chmod(path, 0o755);

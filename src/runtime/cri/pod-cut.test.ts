@@ -55,18 +55,22 @@ for (const handler of ['crun', 'runc'] as const) {
     async (t) => {
       const { ctd, notes, cri } = await machine(t);
       const { pod, client, ids } = await talking(ctd, 'talk', handler);
+      const volume = emptyFolder(ctd, 'volume');
+      const options = { 'volume/v': volume };
       for (const round of [0, 1, 2]) {
         const outputPath = emptyFolder(ctd, `out${round}`);
-        await cri.checkpointPod({ podSandboxId: pod.id, outputPath, containerIds: ids });
+        await cri.checkpointPod({ podSandboxId: pod.id, outputPath, containerIds: ids, options });
         assert.deepEqual(readdirSync(outputPath).sort(), [
           'client.tar',
           'pod.dump',
           'pod.options',
           'server.tar',
+          'volumes',
         ]);
+        assert.deepEqual(readdirSync(join(outputPath, 'volumes')), ['v.tar']);
         assert.ok(await fits(join(outputPath, 'server.tar'), join(outputPath, 'client.tar')));
-        const options = JSON.parse(readFileSync(join(outputPath, podMemberNames.podOptions), 'utf8'));
-        assert.ok(Number(options.annotations[podAnnotations.frozenMicroseconds]) > 0);
+        const described = JSON.parse(readFileSync(join(outputPath, podMemberNames.podOptions), 'utf8'));
+        assert.ok(Number(described.annotations[podAnnotations.frozenMicroseconds]) > 0);
         await grows(client.log);
         assert.deepEqual(readdirSync(notes), []);
       }
