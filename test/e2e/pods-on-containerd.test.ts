@@ -27,7 +27,7 @@ import { needsRuntime, until } from '../runtime.ts';
 import { signal, TestNode } from './node.ts';
 
 /** A node over containerd, and in it a pod of two containers that count and share a folder. */
-async function machine(t: TestContext, handler: 'crun' | 'runc') {
+async function machine(t: TestContext, handler: 'crun' | 'runc', arrives: 'pulled' | 'loaded') {
   const folder = mkdtempSync(join(tmpdir(), 'stasis-p-'));
   const socket = `unix://${join(folder, 'c/containerd.sock')}`;
   // Made first, so that its pods are ended before containerd is.
@@ -44,7 +44,9 @@ async function machine(t: TestContext, handler: 'crun' | 'runc') {
   const image = `${registry.host}/counter:1`;
   await writeImage(join(folder, 'image.tar'), rootfs, image, ['/bin/counter']);
   registry.serve(`${join(folder, 'image.tar')}.layout`);
-  await containerd.images.pullImage({ image: { image } });
+  // One that was loaded is known to containerd by its id alone.
+  if (arrives === 'pulled') await containerd.images.pullImage({ image: { image } });
+  else await containerd.load(join(folder, 'image.tar'));
   const shared = join(folder, 'shared');
   mkdirSync(shared);
   // The second holds a file of the shared folder open.
@@ -108,7 +110,11 @@ for (const handler of ['crun', 'runc'] as const) {
     `over containerd and ${handler} a pod is restored whole, drained, and continues`,
     needsRuntime,
     async (t) => {
-      const { node, containerd, shared } = await machine(t, handler);
+      const { node, containerd, shared } = await machine(
+        t,
+        handler,
+        handler === 'crun' ? 'pulled' : 'loaded',
+      );
       await counting(node, 'pair', 5);
       const reached = Math.min(...names.map((name) => numbers(node, 'pair', name).at(-1) ?? 0));
       const { archive } = await node.client().checkpointPod('default', 'pair', 0, signal());
@@ -146,7 +152,7 @@ test(
   'over containerd a pod of which one container fails is taken back, and what is missing is told before',
   needsRuntime,
   async (t) => {
-    const { node, containerd, folder, shared } = await machine(t, 'crun');
+    const { node, containerd, folder, shared } = await machine(t, 'crun', 'loaded');
     await counting(node, 'pair', 3);
     const { archive } = await node.client().checkpointPod('default', 'pair', 0, signal());
     const present = async () => {

@@ -3,6 +3,7 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import { parseDump } from '../../checkpoint/dump-json.ts';
+import { readIdentity } from '../../checkpoint/identity.ts';
 import { memberNames } from '../../checkpoint/layout.ts';
 import { isBind, providedMounts } from '../../conversion/mounts.ts';
 import { namespaceUse } from '../../conversion/source.ts';
@@ -90,8 +91,26 @@ async function prepared(
   }
   const archive = message.config?.image?.image ?? '';
   await makeDirectories(scratch, privateDirectory);
-  await convertArchive(archive, output, { target: restores.target, signal });
+  const image = await nameInPlaceOfId(archive, signal);
+  await convertArchive(archive, output, { target: restores.target, image, signal });
   return restoreRequest(message, output, await shapeOf(output, signal), providedMounts(restores.target));
+}
+
+const imageId = /^(?:sha256:)?[0-9a-f]{64}$/;
+
+/**
+ * The image's name, where containerd wrote its id where it looks for what to ask a registry for: it does so for an
+ * image that was loaded and not pulled. Undefined where the archive is fine, or has no name.
+ */
+async function nameInPlaceOfId(archive: string, signal: AbortSignal): Promise<string | undefined> {
+  const checkpoint = await openCheckpoint(archive, { signal });
+  try {
+    const { engine, image, imageRequested, imageRef } = await readIdentity(checkpoint, signal);
+    if (engine !== 'containerd' || !imageId.test(imageRef)) return undefined;
+    return [image, imageRequested].find((name) => name !== '' && !imageId.test(name));
+  } finally {
+    await checkpoint.close();
+  }
 }
 
 /** Which parts of the specification a new one has to repeat. */
