@@ -93,6 +93,9 @@ test('what is in emptyDir volumes goes with a drained pod, open files go on', ne
   assert.equal(none.status, 0, none.stderr);
   const listed = async (archive: string) => (await runFor(t, 'tar', ['-tf', archive])).stdout;
   assert.doesNotMatch(await listed(none.stdout.trim()), /volumes/);
+  const single = await a.stasis('checkpoint', 'default/holders/memory', '--volumes', 'none');
+  assert.equal(single.status, 2);
+  assert.match(single.stderr, /--volumes is for checkpoints of pods/);
   const drained = await a.stasis('drain', '-o', 'json');
   assert.equal(drained.status, 0, drained.stderr);
   const { archive } = JSON.parse(drained.stdout).pods[0];

@@ -37,7 +37,8 @@ alone: its id is printed, "get operations" and "describe operation" show it, "de
     const timeout = timeoutOf(flags.timeout, given);
     if (flags.async && flags.progress) throw new UsageError('--async and --progress exclude each other');
     const target = targetIn(first, second);
-    if (target.container !== undefined && flags.volumes !== undefined)
+    const volumes = given.has('volumes') ? flags.volumes : undefined;
+    if (target.container !== undefined && volumes !== undefined)
       throw new UsageError('--volumes is for checkpoints of pods');
     const client = await daemonClient(flags);
     const { container, ...pod } = target;
@@ -47,7 +48,7 @@ alone: its id is printed, "get operations" and "describe operation" show it, "de
       else for (const line of lines) console.out.write(`${printable(line)}\n`);
     };
     if (flags.async || flags.progress) {
-      const begun = await client.startCheckpoint(target, timeout, console.signal, flags.volumes);
+      const begun = await client.startCheckpoint(target, timeout, console.signal, volumes);
       if (flags.async) return print(begun, begun.id);
       const { followOperation } = await import('../follow-operation.ts');
       const ended = await followOperation(client, begun, console);
@@ -57,7 +58,7 @@ alone: its id is printed, "get operations" and "describe operation" show it, "de
       const items = await client.checkpointContainer({ ...pod, container }, timeout, console.signal);
       return print({ items }, ...items);
     }
-    const made = await client.checkpointPod(pod.namespace, pod.pod, timeout, console.signal, flags.volumes);
+    const made = await client.checkpointPod(pod.namespace, pod.pod, timeout, console.signal, volumes);
     print(made, made.archive);
     if (!json && made.frozenMicroseconds !== undefined) {
       console.err.write(`the pod stood still for ${durationText(made.frozenMicroseconds)}\n`);

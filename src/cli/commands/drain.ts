@@ -23,7 +23,11 @@ pod's emptyDir volumes goes into its archive, and is put back with it.`,
   async run({ flags, given, console }) {
     const timeout = timeoutOf(flags.timeout, given);
     const client = await daemonClient(flags);
-    const result = await client.drain(timeout, console.signal, flags.volumes);
+    const result = await client.drain(
+      timeout,
+      console.signal,
+      given.has('volumes') ? flags.volumes : undefined,
+    );
     if (flags.output === 'json') {
       console.out.write(`${JSON.stringify(result, null, 2)}\n`);
       return;
