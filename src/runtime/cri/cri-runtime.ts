@@ -145,7 +145,8 @@ function careForCheckpoints(care: Care): Interceptor {
   return (next) => async (request) => {
     if (request.method !== RuntimeService.method.checkpointContainer) return next(request);
     const { containerId } = request.message as unknown as { containerId: string };
-    const cgroup = await cgroupOfContainer(runtime, containerId).catch(() => undefined);
+    // Needed where it fails only: the container does not wait for the answer.
+    const cgroup = cgroupOfContainer(runtime, containerId).catch(() => undefined);
     await notes.add(containerId);
     try {
       const answer = await pastRemains(care, containerId, request.signal, () => next(request));
@@ -157,7 +158,7 @@ function careForCheckpoints(care: Care): Interceptor {
         await notes.remove(containerId);
       } catch {
         // It ends by itself; no failure of it is news.
-        void keepTrying(care, containerId, cgroup);
+        void keepTrying(care, containerId, await cgroup);
       }
       throw await explained(error, failures);
     }
