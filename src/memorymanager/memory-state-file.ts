@@ -1,31 +1,25 @@
-import { join } from 'node:path';
-import { DefinedCheckpoint } from '../checkpointmanager/defined-checkpoint.ts';
-import { CheckpointNotFoundError } from '../checkpointmanager/errors.ts';
-import { type Checkpoint, CheckpointManager } from '../checkpointmanager/manager.ts';
-import { CodedError, messageOf } from '../errors/coded-error.ts';
 import { type MemoryBlock, memoryManager, type NumaNodeState } from '../kubeletstate/memory-manager.ts';
-import { FileStore } from '../localfs/file-store.ts';
-import { replaceSettingAside, type SetAsideReason } from '../localfs/set-aside.ts';
+import { KeptCheckpoint } from '../localfs/kept-checkpoint.ts';
+import type { SetAsideReason } from '../localfs/set-aside.ts';
 import type { MemoryState } from './take-over.ts';
 
-const key = 'memory_manager_state';
+const open = (directory: string) =>
+  KeptCheckpoint.open(directory, 'memory_manager_state', memoryManager, 'v1');
 
 /** The kubelet's file: version 1 is written, which every kubelet reads, and every version is read. */
 export class MemoryStateFile {
-  readonly #directory: string;
-  readonly #manager: CheckpointManager;
+  readonly #kept: Awaited<ReturnType<typeof open>>;
 
-  private constructor(directory: string, manager: CheckpointManager) {
-    this.#directory = directory;
-    this.#manager = manager;
+  private constructor(kept: Awaited<ReturnType<typeof open>>) {
+    this.#kept = kept;
   }
 
   static async open(directory: string): Promise<MemoryStateFile> {
-    return new MemoryStateFile(directory, new CheckpointManager(await FileStore.open(directory)));
+    return new MemoryStateFile(await open(directory));
   }
 
   get path(): string {
-    return join(this.#directory, key);
+    return this.#kept.path;
   }
 
   /**
@@ -34,15 +28,8 @@ export class MemoryStateFile {
    * @throws CodedError where it cannot be read, or its checksum is wrong
    */
   async read(lost: (what: string) => void): Promise<MemoryState | undefined> {
-    const kept = new DefinedCheckpoint(memoryManager);
-    try {
-      await this.#manager.getCheckpoint(key, kept);
-    } catch (error) {
-      if (error instanceof CheckpointNotFoundError) return undefined;
-      throw error;
-    }
-    const { value } = kept;
-    if (!value) throw new CodedError('corrupt', `${this.path} has no content`);
+    const value = await this.#kept.read();
+    if (!value) return undefined;
     for (const uid of value.PodEntries?.keys() ?? []) lost(`memory of pod ${uid} as a whole`);
     const machine = new Map<bigint, NumaNodeState>();
     for (const [id, node] of value.MachineState ?? []) if (node) machine.set(id, node);
@@ -54,41 +41,21 @@ export class MemoryStateFile {
   }
 
   /** Resolves when it is durable. */
-  async write(state: MemoryState): Promise<void> {
-    await this.#manager.createCheckpoint(key, new Written(state));
-  }
-
-  /** Gives a file that is not gone another name, and goes on without it. @returns that name */
-  async setAside(reason: SetAsideReason): Promise<string> {
-    return replaceSettingAside(this.path, undefined, reason, new Date()).catch((error: unknown) =>
-      messageOf(error),
-    );
-  }
-}
-
-/** State on its way to the disk. */
-class Written implements Checkpoint {
-  readonly #state: MemoryState;
-
-  constructor(state: MemoryState) {
-    this.#state = state;
-  }
-
-  marshalCheckpoint(): Uint8Array {
-    const { policy, machine, entries } = this.#state;
+  async write({ policy, machine, entries }: MemoryState): Promise<void> {
     const containers = [...entries].map(([uid, all]) => {
       const blocks = [...all].map(([name, list]) => [name, [...list]] as const);
       return [uid, new Map(blocks)] as const;
     });
-    return memoryManager.encode(
-      { PolicyName: policy, MachineState: new Map(machine), Entries: new Map(containers), Checksum: 0n },
-      'v1',
-    );
+    await this.#kept.write({
+      PolicyName: policy,
+      MachineState: new Map(machine),
+      Entries: new Map(containers),
+      Checksum: 0n,
+    });
   }
 
-  unmarshalCheckpoint(): void {
-    throw new CodedError('internal', 'this is only written');
+  /** Gives a file that is not gone another name, and goes on without it. @returns that name */
+  setAside(reason: SetAsideReason): Promise<string> {
+    return this.#kept.setAside(reason);
   }
-
-  verifyChecksum(): void {}
 }
