@@ -111,16 +111,35 @@ export async function startContainerd(
       daemon = launch();
       await answering();
     },
-    stop: () => stopped(runtime, daemon),
+    async stop() {
+      await stopped(runtime, daemon).catch((error: unknown) => {
+        throw new Error(`containerd could not be stopped:\n${readFileSync(log, 'utf8').slice(-8000)}`, {
+          cause: error,
+        });
+      });
+    },
   };
+}
+
+/**
+ * Removes a pod as the kubelet does, which comes back until it is gone: a shim that ends while it is asked makes
+ * containerd fail (`ttrpc: closed`).
+ */
+export async function removePod(runtime: Containerd['runtime'], podSandboxId: string): Promise<void> {
+  await until(
+    `pod ${podSandboxId} to be removed`,
+    async () => {
+      await runtime.stopPodSandbox({ podSandboxId });
+      await runtime.removePodSandbox({ podSandboxId });
+      return true;
+    },
+    20_000,
+  );
 }
 
 /** Removes all pods, so that no shim outlives its daemon. */
 async function stopped(runtime: Containerd['runtime'], daemon: ChildProcess): Promise<void> {
-  for (const { id } of (await runtime.listPodSandbox({})).items) {
-    await runtime.stopPodSandbox({ podSandboxId: id });
-    await runtime.removePodSandbox({ podSandboxId: id });
-  }
+  for (const { id } of (await runtime.listPodSandbox({})).items) await removePod(runtime, id);
   const ended = new Promise((done) => daemon.once('exit', done));
   daemon.kill('SIGTERM');
   await ended;

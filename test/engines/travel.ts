@@ -8,7 +8,7 @@ import { openCheckpoint } from '../../src/localfs/open-checkpoint.ts';
 import { createBuiltinRuntime } from '../../src/runtime/builtin/builtin-runtime.ts';
 import { checkpointHooks } from '../../src/runtime/builtin/checkpoint-hooks.ts';
 import { atEnd, folderFor, noCni, until } from '../runtime.ts';
-import { startContainerd } from './containerd.ts';
+import { removePod, startContainerd } from './containerd.ts';
 import { makeRootfs, writeImage } from './image.ts';
 import { must } from './program.ts';
 import { startRegistry } from './registry.ts';
@@ -149,6 +149,7 @@ function criStation(
       ? [...readFileSync(log, 'utf8').matchAll(/(?:parent| F) (\d+)$/gm)].map(([, number]) => Number(number))
       : [];
   const remove = async (podSandboxId: string): Promise<void> => {
+    if (name === 'containerd') return removePod(runtime, podSandboxId);
     await runtime.stopPodSandbox({ podSandboxId });
     await runtime.removePodSandbox({ podSandboxId });
   };

@@ -63,6 +63,7 @@ export const containerd: RuntimeQuirks = {
   },
   // It makes every checkpoint of a container in the same folder, which a call that was given up removes at its end.
   remains: /\/ctrd-checkpoint\/?\S*: (?:no such file or directory|file exists|directory not empty)/,
+  helperGone: /ttrpc: closed/,
   letRun: (transport) => {
     const tasks = createClient(Tasks, transport);
     return (containerId) => resume(tasks, containerId);

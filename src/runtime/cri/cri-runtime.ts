@@ -21,6 +21,7 @@ import {
 import { openUnixSocket } from '../../grpc/socket-client.ts';
 import { careForPodRestores, refusePodRestores } from './care-for-pod-restores.ts';
 import { careForRestores, clearScratch } from './care-for-restores.ts';
+import { endAgain } from './end-again.ts';
 import { explainWithLog } from './explain-failure.ts';
 import { type Ability, checkpointAbility, identify, type RuntimeFacts, versionOf } from './handshake.ts';
 import { CheckpointNotes, cgroupOfContainer, letRun, type Resume, thawCgroup } from './let-run.ts';
@@ -93,6 +94,7 @@ export async function openCriRuntime(options: CriRuntimeOptions): Promise<CriRun
     const pause = facts.quirks.pause?.(plain.transport);
     const version = versionOf(facts.version);
     const cared: CriSocket = openSocket(options.path, [
+      endAgain(facts.quirks.helperGone),
       careForCheckpoints(care),
       careForPods(care, pause, facts.quirks, version),
       careForPodRestores({ quirks: facts.quirks, version, cared: () => cared.runtime }),

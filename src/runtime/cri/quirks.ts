@@ -24,6 +24,8 @@ export interface RuntimeQuirks {
   failures: readonly Failure[];
   /** How a checkpoint fails where the remains of one that was given up just before are still being removed. */
   remains?: RegExp;
+  /** How ending something fails where the helper that was asked has just gone; asked again, it is ended. */
+  helperGone?: RegExp;
   /**
    * A function that ends a pause which a failed checkpoint has left behind, as far as the runtime itself knows
    * of it. @returns whether there was one
