@@ -24,7 +24,8 @@ import { careForRestores, clearScratch } from './care-for-restores.ts';
 import { endAgain } from './end-again.ts';
 import { explainWithLog } from './explain-failure.ts';
 import { type Ability, checkpointAbility, identify, type RuntimeFacts, versionOf } from './handshake.ts';
-import { CheckpointNotes, cgroupOfContainer, letRun, type Resume, thawCgroup } from './let-run.ts';
+import { isGivenUp, LateFreezes } from './late-freezes.ts';
+import { CheckpointNotes, cgroupOfContainer, letRun, letRunNow, type Resume, thawCgroup } from './let-run.ts';
 import { cutPod, type PodCutTools } from './pod-cut.ts';
 import type { Failure, RuntimeQuirks, RuntimeVersion } from './quirks.ts';
 
@@ -90,7 +91,11 @@ export async function openCriRuntime(options: CriRuntimeOptions): Promise<CriRun
     const notes = new CheckpointNotes(options.notes);
     const closing = new AbortController();
     const { failures, remains } = facts.quirks;
-    const care = { runtime: plain.runtime, notes, resume, failures, remains, closing: closing.signal };
+    const late = new LateFreezes({
+      look: (id) => letRunNow(plain.runtime, resume, id),
+      done: (id) => notes.remove(id),
+    });
+    const care = { runtime: plain.runtime, notes, late, resume, failures, remains, closing: closing.signal };
     const pause = facts.quirks.pause?.(plain.transport);
     const version = versionOf(facts.version);
     const cared: CriSocket = openSocket(options.path, [
@@ -114,6 +119,7 @@ export async function openCriRuntime(options: CriRuntimeOptions): Promise<CriRun
       },
       close() {
         closing.abort();
+        late.close();
         cared.close();
         plain.close();
       },
@@ -135,6 +141,7 @@ type Pause = PodCutTools['pause'];
 interface Care {
   runtime: Client<typeof RuntimeService>;
   notes: CheckpointNotes;
+  late: LateFreezes;
   resume: Resume | undefined;
   failures: readonly Failure[];
   remains: RegExp | undefined;
@@ -143,25 +150,20 @@ interface Care {
 
 /** What is done around each `CheckpointContainer`. */
 function careForCheckpoints(care: Care): Interceptor {
-  const { runtime, notes, resume, failures } = care;
+  const { runtime, notes, late, failures } = care;
   return (next) => async (request) => {
     if (request.method !== RuntimeService.method.checkpointContainer) return next(request);
     const { containerId } = request.message as unknown as { containerId: string };
     // Needed where it fails only: the container does not wait for the answer.
     const cgroup = cgroupOfContainer(runtime, containerId).catch(() => undefined);
+    await late.leave(containerId);
     await notes.add(containerId);
     try {
       const answer = await pastRemains(care, containerId, request.signal, () => next(request));
       await notes.remove(containerId);
       return answer;
     } catch (error) {
-      try {
-        await letRun(runtime, resume, containerId);
-        await notes.remove(containerId);
-      } catch {
-        // It ends by itself; no failure of it is news.
-        void keepTrying(care, containerId, await cgroup);
-      }
+      await runsAgain(care, containerId, await cgroup, isGivenUp(error, request.signal));
       throw await explained(error, failures);
     }
   };
@@ -198,9 +200,12 @@ function careForPods(
     pause,
     resume: care.resume ?? (async () => false),
     begin: async (ids) => {
-      for (const id of ids) await care.notes.add(id);
+      for (const id of ids) {
+        await care.late.leave(id);
+        await care.notes.add(id);
+      }
     },
-    end: (ids) => letAllRun(care, ids),
+    end: (ids, givenUp) => letAllRun(care, ids, givenUp),
   };
   return (next) => async (request) => {
     if (request.method !== RuntimeService.method.checkpointPod) return next(request);
@@ -236,19 +241,33 @@ function noPods({ title, noPods: why }: RuntimeQuirks): CodedError {
   );
 }
 
-async function letAllRun(care: Care, ids: readonly string[]): Promise<void> {
+async function letAllRun(care: Care, ids: readonly string[], givenUp: boolean): Promise<void> {
   await Promise.all(
     ids.map(async (id) => {
       const cgroup = await cgroupOfContainer(care.runtime, id).catch(() => undefined);
-      try {
-        await letRun(care.runtime, care.resume, id);
-        await care.notes.remove(id);
-      } catch {
-        // It ends by itself; no failure of it is news.
-        void keepTrying(care, id, cgroup);
-      }
+      await runsAgain(care, id, cgroup, givenUp);
     }),
   );
+}
+
+/**
+ * Sees to it that a container runs, and forgets that it was noted once nothing can freeze it any more.
+ * @param givenUp whether the runtime may still be at work for a call that nobody waits for
+ */
+async function runsAgain(
+  care: Care,
+  containerId: string,
+  cgroup: string | undefined,
+  givenUp: boolean,
+): Promise<void> {
+  try {
+    await letRun(care.runtime, care.resume, containerId);
+    if (givenUp) care.late.watch(containerId);
+    else await care.notes.remove(containerId);
+  } catch {
+    // It ends by itself; no failure of it is news.
+    void keepTrying(care, containerId, cgroup);
+  }
 }
 
 /**
@@ -259,7 +278,7 @@ async function keepTrying(care: Care, containerId: string, cgroup: string | unde
   while (!care.closing.aborted) {
     try {
       await letRun(care.runtime, care.resume, containerId);
-      return await care.notes.remove(containerId);
+      return care.late.watch(containerId);
     } catch {
       // Not back yet; the note stays for the next start.
       if (cgroup !== undefined) await thawCgroup(cgroup).catch(() => false);

@@ -27,11 +27,20 @@ export async function letRun(
   let running = 0;
   for (let look = 0; look < mostLooks && running < looksNeeded; look++) {
     if (look > 0) await sleep(lookInterval);
-    const resumed = (await resume?.(containerId)) ?? false;
-    const cgroup = await cgroupOfContainer(runtime, containerId);
-    const frozen = cgroup !== undefined && (await thawCgroup(cgroup));
-    running = resumed || frozen ? 0 : running + 1;
+    running = (await letRunNow(runtime, resume, containerId)) ? 0 : running + 1;
   }
+}
+
+/** One look at a container. @returns whether it was frozen, and runs now */
+export async function letRunNow(
+  runtime: Client<typeof RuntimeService>,
+  resume: Resume | undefined,
+  containerId: string,
+): Promise<boolean> {
+  const resumed = (await resume?.(containerId)) ?? false;
+  const cgroup = await cgroupOfContainer(runtime, containerId);
+  const frozen = cgroup !== undefined && (await thawCgroup(cgroup));
+  return resumed || frozen;
 }
 
 /** Thaws a container's own cgroup. @returns whether it was frozen */

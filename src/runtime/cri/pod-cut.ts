@@ -21,6 +21,7 @@ import {
   whenRemoved,
 } from '../builtin/pod-folder.ts';
 import { captureVolumes, volumesIn } from '../builtin/volume-capture.ts';
+import { isGivenUp } from './late-freezes.ts';
 import { cgroupOfContainer } from './let-run.ts';
 
 /** What a runtime without `CheckpointPod` is captured with. */
@@ -32,8 +33,11 @@ export interface PodCutTools {
   resume(containerId: string): Promise<boolean>;
   /** Notes on disk that the containers may be paused, before the first is. */
   begin(containerIds: readonly string[]): Promise<void>;
-  /** Makes sure that all run, whatever it takes, and forgets the notes. */
-  end(containerIds: readonly string[]): Promise<void>;
+  /**
+   * Makes sure that all run, whatever it takes, and forgets the notes.
+   * @param givenUp whether the runtime may still be at work for a call that nobody waits for
+   */
+  end(containerIds: readonly string[], givenUp: boolean): Promise<void>;
 }
 
 /** Milliseconds until a pause must have taken hold, and to look for a moment at which all can be dumped. */
@@ -64,6 +68,7 @@ export async function cutPod(
   const ids = targets.map(({ id }) => id);
   await tools.begin(ids);
   let held = false;
+  let givenUp = false;
   try {
     const since = await pauseAll(tools, targets, signal);
     for (const { id, name } of targets) {
@@ -76,13 +81,14 @@ export async function cutPod(
     await describe(tools, request, targets, frozenMicroseconds);
     held = keepFrozen;
   } catch (error) {
+    givenUp = isGivenUp(error, signal);
     await clearPodFolder(request.outputPath);
     throw error;
   } finally {
-    if (!held) await tools.end(ids);
+    if (!held) await tools.end(ids, givenUp);
   }
   // A task that is paused can be killed; `end` finds those that were not, and tries until they run.
-  if (held) void whenRemoved(request.outputPath).then(() => tools.end(ids));
+  if (held) void whenRemoved(request.outputPath).then(() => tools.end(ids, false));
 }
 
 /** Whether the containers stay paused. @throws CodedError `invalid-argument` for what is not supported */
