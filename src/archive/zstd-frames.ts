@@ -78,6 +78,12 @@ class FrameWalk {
   }
 }
 
+/** Whether `bytes` are one whole frame and nothing besides: all that a decoder of one frame unpacks. */
+export function isOneFrame(bytes: Uint8Array): boolean {
+  const walk = new FrameWalk();
+  return walk.advance(bytes) === bytes.length && walk.done;
+}
+
 /**
  * The bytes of each frame in `pieces`, in pieces; take all of one before the next.
  * @throws CodedError `corrupt` when something else is in between, or the last one is cut off.

@@ -46,7 +46,10 @@ export type Keep = 'all' | readonly MemberRange[] | undefined;
  * What an analysis is going to ask for, so that a compressed archive can be read once.
  */
 export interface Wanted {
-  /** Members to keep whole. When `keep` is not given, reading stops as soon as all of them were seen. */
+  /**
+   * Members to keep whole. When `keep` is not given, reading stops as soon as all of them were seen, where it is
+   * known already which of several members of one name is the last.
+   */
   names?: readonly string[];
   /**
    * Asked for each member as it passes, in the order of the archive; `kept` gives members kept so far, so that

@@ -39,13 +39,16 @@ const members: TarMember[] = [
   { name: 'dump.log', content: utf8('log') },
 ];
 
-test('prepare + names: the pass ends as soon as all were seen', async () => {
-  const { checkpoint, counted } = await sample(members);
-  await checkpoint.prepare({ names: ['config.dump', 'spec.dump'] });
-  assert.ok(counted.bytes < 5000, `${counted.bytes}`);
+test('prepare + names: one pass to the end, and a later one ends as soon as all were seen', async () => {
+  const { checkpoint, counted, size } = await sample(members);
+  await checkpoint.prepare({ names: ['config.dump'] });
   assert.equal(textOf(await checkpoint.read('config.dump')), 'config');
-  assert.equal(textOf(await checkpoint.read('spec.dump')), 'spec');
   assert.equal(counted.passes, 1);
+  assert.equal(counted.bytes, size);
+  await checkpoint.prepare({ names: ['config.dump', 'spec.dump'] });
+  assert.ok(counted.bytes < size + 5000, `${counted.bytes}`);
+  assert.equal(textOf(await checkpoint.read('spec.dump')), 'spec');
+  assert.equal(counted.passes, 2);
 });
 
 test('prepare + keep: one pass gives the list, whole members and ranges that a kept member names', async () => {
@@ -95,7 +98,7 @@ test('read + one member after the other costs few passes, and a missing one is k
   assert.equal(counted.passes, 2);
 });
 
-test('read + of several members of one name the last counts once the archive was seen whole', async () => {
+test('read + of several members of one name the last counts', async () => {
   const { checkpoint } = await sample([
     { name: 'config.dump', content: utf8('first') },
     { name: 'hard', type: 'hardlink', linkName: 'config.dump' },
@@ -103,7 +106,8 @@ test('read + of several members of one name the last counts once the archive was
     { name: 'gone', content: utf8('x') },
     { name: 'gone', type: 'symlink', linkName: 'config.dump' },
   ]);
-  assert.equal(textOf(await checkpoint.read('config.dump')), 'first');
+  await checkpoint.prepare({ names: ['config.dump'] });
+  assert.equal(textOf(await checkpoint.read('config.dump')), 'second');
   assert.deepEqual(
     (await checkpoint.members()).files.map(({ name }) => name),
     ['config.dump', 'hard'],

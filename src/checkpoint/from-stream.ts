@@ -41,7 +41,8 @@ const smallMember = 1 << 20;
 
 /**
  * A checkpoint in a compressed archive that cannot be reached at random. `prepare` gets everything that it
- * announces in one pass, and the pass ends as soon as it has seen all of it.
+ * announces in one pass. The first pass goes to the end, since of several members of one name the last counts; a
+ * later one, which knows them, ends as soon as it has seen what it wants.
  */
 export function streamCheckpoint(reopen: Reopen, options: StreamCheckpointOptions): Checkpoint {
   return new StreamCheckpoint(reopen, options);
@@ -95,7 +96,7 @@ class StreamCheckpoint implements Checkpoint {
   }
 
   async find(name: string, signal?: AbortSignal): Promise<Member | undefined> {
-    if (!this.#seen.has(name) && !this.#index) await this.#fetch(name, signal);
+    if (!this.#index) await this.#fetch(name, signal);
     return this.#seen.get(name)?.member;
   }
 
@@ -143,7 +144,7 @@ class StreamCheckpoint implements Checkpoint {
             if (names.has(member.name)) return 'all';
             return keep?.(member, (name) => this.#kept.whole(name));
           },
-          enough: () => !keep && missing.size === 0,
+          enough: () => this.#index !== undefined && !keep && missing.size === 0,
         },
         signal,
       ),
@@ -160,15 +161,13 @@ class StreamCheckpoint implements Checkpoint {
     return this.#inTurn(async () => {
       if (this.#kept.whole(name) || (this.#index && !this.#seen.has(name))) return;
       const often = this.#passes > 0;
-      let found = false;
       await this.#pass(
         {
           keep: (member) => {
-            if (member.name === name) found = true;
             const small = member.size <= (member.name === name ? this.limits.metadataBytes : smallMember);
             return small && (often || member.name === name) ? 'all' : undefined;
           },
-          enough: () => found && !often,
+          enough: () => false,
         },
         signal,
       );
@@ -242,11 +241,9 @@ class StreamCheckpoint implements Checkpoint {
   }
 
   async *#contentOf(name: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-    // Where the whole archive was seen, the last of several members of one name is known; else it is the first.
     const wanted = this.#index?.content(name);
     for await (const { entry, content } of this.#archive(signal)) {
-      const same = wanted ? entry.headerOffset === wanted.headerOffset : plainName(entry.name) === name;
-      if (!same || entry.type !== 'file') continue;
+      if (entry.headerOffset !== wanted?.headerOffset) continue;
       yield* content();
       return;
     }

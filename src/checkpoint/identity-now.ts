@@ -1,7 +1,5 @@
 import type { ArchiveLimits } from '../archive/limits.ts';
-import { plainName } from '../archive/member-name.ts';
 import { indexTarNow } from '../archive/tar-index.ts';
-import { isEntry, parseTar } from '../archive/tar-parser.ts';
 import type { Json, JsonObject } from '../bytes/go-json.ts';
 import { textOf } from '../bytes/text.ts';
 import { layoutFile } from '../oci/layout-names.ts';
@@ -27,40 +25,6 @@ export function identityOfTar(
     if (!entry || entry.sparse || entry.size > usualDump) return undefined;
     return fieldsOf(read(entry.dataOffset, entry.size));
   };
-  return identityOf(dumpOf);
-}
-
-/**
- * The same of an archive whose first bytes are `head`: engines that compress put both dumps in front. As for
- * every archive that streams by, the first members of those names count.
- */
-export function identityOfHead(head: Uint8Array, limits: ArchiveLimits): Identity | undefined {
-  const found = new Map<string, Uint8Array>();
-  const parser = parseTar(limits);
-  let step = parser.next();
-  while (!step.done && found.size < 2) {
-    const wanted = step.value;
-    if (!isEntry(wanted)) {
-      const { at, length } = wanted;
-      if (at + length > head.length) return undefined;
-      step = parser.next(head.subarray(at, at + length));
-      continue;
-    }
-    const { name, type, dataOffset, size, sparse } = wanted;
-    const plain = plainName(name);
-    if (plain === memberNames.configDump || plain === memberNames.specDump) {
-      if (type !== 'file' || sparse || dataOffset + size > head.length) return undefined;
-      found.set(plain, head.subarray(dataOffset, dataOffset + size));
-    }
-    step = parser.next();
-  }
-  return identityOf((name) => {
-    const bytes = found.get(name);
-    return bytes && fieldsOf(bytes);
-  });
-}
-
-function identityOf(dumpOf: (name: string) => JsonObject | undefined): Identity | undefined {
   const config = dumpOf(memberNames.configDump);
   const spec = config && dumpOf(memberNames.specDump);
   return spec && identityFrom(config, spec);

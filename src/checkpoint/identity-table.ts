@@ -10,7 +10,7 @@ export type IdentityTable = ReadonlyMap<string, ListedIdentity>;
 const fields = ['engine', 'id', 'name', 'image', 'created', 'pod', 'namespace'] as const;
 
 /** Raised when the same archive would say something else than before, or is written down in another way. */
-const layoutVersion = 1;
+const layoutVersion = 2;
 
 /** What is beyond these is not written down, and a table that holds it is none. */
 const limits = { entries: 20_000, key: 160, text: 1024 };

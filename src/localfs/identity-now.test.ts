@@ -57,15 +57,51 @@ test('identityNow has nothing to say of archives that are cut off, damaged or be
   assert.equal(identityNow(join(folder, 'absent'), defaultLimits), undefined);
 });
 
-test('identityNow takes the last of several members of one name, as every reader of plain archives', async (t) => {
-  const path = join(folderFor(t), 'twice.tar');
+/** Podman's members, and then containerd's of the same names. */
+function twice(): Buffer {
   const one = readFileSync(plain);
   const other = readFileSync(join(project, 'fixtures/archives/containerd-2.1.9/crun.tar'));
   // Without its end mark the first archive is the beginning of the second.
   let end = one.length;
   while (one.subarray(end - 512, end).every((byte) => byte === 0)) end -= 512;
-  writeFileSync(path, Buffer.concat([one.subarray(0, end), other]));
-  const found = identityNow(path, defaultLimits);
-  assert.equal(found?.engine, 'containerd');
-  assert.deepEqual(found, await ordinary(path));
+  return Buffer.concat([one.subarray(0, end), other]);
+}
+
+test('identityNow takes the last of several members of one name, as every reader does', async (t) => {
+  const folder = folderFor(t);
+  const bytes = twice();
+  const cases: Record<string, Uint8Array> = {
+    'twice.tar': bytes,
+    'twice.tar.gz': gzipSync(bytes),
+    'twice.tar.zst': zstdCompressSync(bytes),
+    'pieces.tar.gz': Buffer.concat([gzipSync(bytes.subarray(0, 4096)), gzipSync(bytes.subarray(4096))]),
+  };
+  for (const [name, content] of Object.entries(cases)) {
+    const path = join(folder, name);
+    writeFileSync(path, content);
+    const found = identityNow(path, defaultLimits);
+    assert.equal(found?.engine, 'containerd', name);
+    assert.deepEqual(found, await ordinary(path), name);
+  }
+});
+
+test('identityNow leaves to the ordinary way what it cannot unpack whole, and that takes the last as well', async (t) => {
+  const folder = folderFor(t);
+  const bytes = twice();
+  const boundary = bytes.indexOf('spec.dump') & ~511;
+  const cases: Record<string, Uint8Array> = {
+    // The platform's decoder would stop after the first frame, at the end of a member.
+    'frames.tar.zst': Buffer.concat([
+      zstdCompressSync(bytes.subarray(0, boundary)),
+      zstdCompressSync(bytes.subarray(boundary)),
+    ]),
+    'long.tar.gz': gzipSync(bytes, { level: 0 }),
+  };
+  assert.ok((cases['long.tar.gz']?.length ?? 0) > 512 << 10);
+  for (const [name, content] of Object.entries(cases)) {
+    const path = join(folder, name);
+    writeFileSync(path, content);
+    assert.equal(identityNow(path, defaultLimits), undefined, name);
+    assert.equal((await ordinary(path)).engine, 'containerd', name);
+  }
 });

@@ -1,15 +1,19 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { gunzipSync, constants as packing, zstdDecompressSync } from 'node:zlib';
-import { sniffPacking } from '../archive/compression.ts';
+import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { type Packing, sniffPacking } from '../archive/compression.ts';
 import type { ArchiveLimits } from '../archive/limits.ts';
+import { isOneFrame } from '../archive/zstd-frames.ts';
 import { checkRange } from '../bytes/byte-source.ts';
 import type { Identity } from '../checkpoint/identity.ts';
-import { identityOfHead, identityOfTar } from '../checkpoint/identity-now.ts';
+import { identityOfTar } from '../checkpoint/identity-now.ts';
 
-/** Packed bytes that hold the first members of an archive: zstd gives nothing before a block of 128 KiB is whole. */
-const headBytes = { gzip: 16 << 10, zstd: 64 << 10 };
+/** What is read at once: the headers in front of a plain archive, or all of a small packed one. */
+const headBytes = 64 << 10;
 
-/** The most that they may unpack to. */
+/** A packed archive up to this size is unpacked at once, and whole: the last of several members of one name counts. */
+const packedBytes = 512 << 10;
+
+/** The most that it may unpack to. */
 const unpackedBytes = 4 << 20;
 
 /**
@@ -31,27 +35,32 @@ export function identityNow(path: string, limits: ArchiveLimits): Identity | und
 }
 
 function identityIn(fd: number, size: number, limits: ArchiveLimits): Identity | undefined {
-  const head = readNow(fd, 0, Math.min(size, headBytes.zstd));
+  const head = readNow(fd, 0, Math.min(size, headBytes));
   const read = (offset: number, length: number): Uint8Array => {
     checkRange(offset, length, size);
     if (offset + length <= head.length) return head.subarray(offset, offset + length);
     return readNow(fd, offset, length);
   };
-  const maxOutputLength = unpackedBytes;
-  switch (sniffPacking(head)) {
-    case 'none':
-      return identityOfTar(size, read, limits);
-    case 'gzip': {
-      const options = { finishFlush: packing.Z_SYNC_FLUSH, maxOutputLength };
-      return identityOfHead(gunzipSync(head.subarray(0, headBytes.gzip), options), limits);
-    }
-    case 'zstd': {
-      const options = { finishFlush: packing.ZSTD_e_flush, maxOutputLength };
-      return identityOfHead(zstdDecompressSync(head, options), limits);
-    }
-    default:
-      return undefined;
-  }
+  const packing = sniffPacking(head);
+  if (packing === 'none') return identityOfTar(size, read, limits);
+  if (size > packedBytes) return undefined;
+  const tar = unpackNow(packing, read(0, size));
+  if (!tar) return undefined;
+  return identityOfTar(
+    tar.length,
+    (offset, length) => {
+      checkRange(offset, length, tar.length);
+      return tar.subarray(offset, offset + length);
+    },
+    limits,
+  );
+}
+
+function unpackNow(packing: Packing, packed: Uint8Array): Uint8Array | undefined {
+  const limit = { maxOutputLength: unpackedBytes };
+  if (packing === 'gzip') return gunzipSync(packed, limit);
+  // The platform's decoder stops after the first frame.
+  return packing === 'zstd' && isOneFrame(packed) ? zstdDecompressSync(packed, limit) : undefined;
 }
 
 /** Fewer bytes than asked for where the file has become shorter: a broken archive to whoever reads them. */
