@@ -20,8 +20,10 @@ export interface ArchiveOptions {
   codec: Codec;
   limits?: ArchiveLimits;
   signal?: AbortSignal | undefined;
-  /** An OCI image layout that is packed as one stream is named as what it is. */
+  /** The mark of an OCI image layout in an archive that is packed as one stream is refused. */
   refuseLayout?: boolean;
+  /** `source` can only be read forwards at little cost, from its start again and again: a plain archive streams, too. */
+  forwards?: boolean;
 }
 
 /**
@@ -31,13 +33,18 @@ export interface ArchiveOptions {
  * @throws CodedError `unsupported` for other ways of packing. Whether it is an archive at all shows later.
  */
 export async function openArchive(source: ByteSource, options: ArchiveOptions): Promise<Checkpoint> {
-  const { origin, codec, limits = defaultLimits, signal, refuseLayout = false } = options;
+  const { origin, codec, limits = defaultLimits, signal, refuseLayout = false, forwards = false } = options;
   try {
     const packing = sniffPacking(await source.read(0, Math.min(magicLength, source.size), signal));
-    if (packing === 'none') return tarCheckpoint(source, { origin, limits });
+    const close = (): Promise<void> => source.close();
+    if (packing === 'none') {
+      if (!forwards) return tarCheckpoint(source, { origin, limits });
+      const again = (stop?: AbortSignal) => readChunks(source, 1 << 18, stop);
+      return streamCheckpoint(again, { origin, format: 'tar', limits, close });
+    }
     if (packing !== 'gzip' && packing !== 'zstd') throw refusePacking(origin, packing);
     const format = `tar+${packing}`;
-    const frames = await readSeekTable(packing, source, signal);
+    const frames = forwards ? undefined : await readSeekTable(packing, source, signal);
     if (frames) {
       const unpacked = framesSource(source, packing, frames, codec);
       // Headers have frames of their own; reading ahead would unpack content as well.
@@ -47,17 +54,21 @@ export async function openArchive(source: ByteSource, options: ArchiveOptions): 
     const reopen = (again?: AbortSignal, lend?: boolean) =>
       codec.decompress(packing, read(source, 1 << 18, again), again, lend);
     const refuse = refuseLayout ? (name: string) => refuseImage(name, origin, packing) : undefined;
-    return streamCheckpoint(reopen, { origin, format, limits, refuse, close: () => source.close() });
+    return streamCheckpoint(reopen, { origin, format, limits, refuse, close });
   } catch (error) {
     await source.close();
     throw error;
   }
 }
 
-/** Blobs of an image are reached at random, which a stream cannot give. @throws CodedError `unsupported` */
+/** What began as a checkpoint and holds an image cannot be told to be either. @throws CodedError `unsupported` */
 function refuseImage(name: string, origin: string, packing: Compression): void {
   if (name !== layoutFile) return;
-  throw new CodedError('unsupported', `${origin} is an OCI image layout packed with ${packing} as a whole`, {
-    hint: `unpack it first: ${packing} -dc ${origin} | stasis COMMAND -`,
-  });
+  throw new CodedError(
+    'unsupported',
+    `${origin}, packed with ${packing}, begins as a checkpoint and is an OCI image layout`,
+    {
+      hint: `to read it as an image, unpack it first: ${packing} -dc ${origin} | stasis COMMAND -`,
+    },
+  );
 }

@@ -57,6 +57,20 @@ export const podMemberNames = {
   podJson: 'pod.json',
 } as const;
 
+const ownNames: ReadonlySet<string> = new Set([
+  ...Object.values(memberNames),
+  ...Object.values(podMemberNames),
+]);
+
+/** Whether only a checkpoint, of a container or of a pod, or a folder of CRIU's images has a member of this name. */
+export function isMemberName(name: string): boolean {
+  return (
+    ownNames.has(name) ||
+    name.endsWith('.img') ||
+    Object.values(memberFolders).some((folder) => name.startsWith(folder))
+  );
+}
+
 /** Annotations in `pod.options` that are ours. */
 export const podAnnotations = {
   /** Microseconds for which the container that stood still longest stood still. */
@@ -74,7 +88,7 @@ export const containerLogNames = [
 export const pagesPrefix = 'checkpoint/pages-';
 export const gpuPagesPrefix = 'checkpoint/amdgpu-pages-';
 
-/** What is read for `list` and for every heading; first in the archive, so that a stream can stop there. */
+/** What is read for `list` and for every heading; first in the archive, so that a second pass of a stream can stop there. */
 const first: readonly string[] = [
   memberNames.configDump,
   memberNames.specDump,

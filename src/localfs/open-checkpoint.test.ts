@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { writeFrames } from '../archive/frames-writer.ts';
 import { resolveLimits } from '../archive/limits.ts';
-import { indexTar } from '../archive/tar-index.ts';
+import { indexTar, openEntry } from '../archive/tar-index.ts';
 import { type NewMember, writeTar } from '../archive/tar-writer.ts';
 import { type ByteSource, bytesSource } from '../bytes/byte-source.ts';
 import { utf8 } from '../bytes/text.ts';
@@ -143,17 +143,18 @@ test('openCheckpoint + an OCI layout, as a tar and as a directory', async (t) =>
   await b.close();
 });
 
+async function tarOf(members: readonly NewMember[]): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of writeTar(members)) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
 /** An OCI archive with these layers, each packed in its own way. */
 async function layered(
   layers: readonly (readonly NewMember[])[],
   mediaType?: string,
   before: readonly NewMember[] = [],
 ): Promise<Buffer> {
-  const tar = async (members: readonly NewMember[]): Promise<Buffer> => {
-    const pieces: Uint8Array[] = [];
-    for await (const piece of writeTar(members)) pieces.push(piece);
-    return Buffer.concat(pieces);
-  };
   const packings = [(bytes: Buffer) => bytes, gzipSync, zstdCompressSync];
   const blobs: NewMember[] = [];
   const put = (bytes: Buffer, type: string) => {
@@ -163,7 +164,7 @@ async function layered(
   };
   const listed = [];
   for (const [at, members] of layers.entries()) {
-    const packed = packings[at % packings.length]?.(await tar(members)) ?? Buffer.alloc(0);
+    const packed = packings[at % packings.length]?.(await tarOf(members)) ?? Buffer.alloc(0);
     listed.push(put(packed, mediaType ?? 'application/vnd.oci.image.layer.v1.tar'));
   }
   const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
@@ -173,7 +174,7 @@ async function layered(
     'application/vnd.oci.image.manifest.v1+json',
   );
   const index: NewMember = { name: 'index.json', content: json({ schemaVersion: 2, manifests: [manifest] }) };
-  return tar([
+  return tarOf([
     ...before,
     { name: 'oci-layout', content: json({ imageLayoutVersion: '1.0.0' }) },
     index,
@@ -219,33 +220,108 @@ test('openCheckpoint + images that cannot be read say why', async (t) => {
     await layered([[]], 'application/x+encrypted'),
     /a layer is "application\/x\+encrypted"/,
   );
-  // Nothing says so before all of it has passed.
-  const image = await layered([[]], undefined, [text('a-file', 'in front')]);
-  await refused('image.tar.gz', gzipSync(image), /is an OCI image layout packed with gzip as a whole/);
-  await refused('image.tar.zst', zstdCompressSync(image), /is an OCI image layout packed with zstd/);
+  // What is a checkpoint's and an image's at once is neither.
+  const image = await layered([[]], undefined, [text('config.dump', '{}')]);
+  await refused(
+    'image.tar.gz',
+    gzipSync(image),
+    /packed with gzip, begins as a checkpoint and is an OCI image/,
+  );
+  await refused('image.tar.zst', zstdCompressSync(image), /packed with zstd, begins as a checkpoint/);
 });
 
-test('openCheckpoint + an OCI layout that is packed as a whole, up to what may be kept', async (t) => {
-  const folder = scratch(t);
-  const plain = join(fixtures, 'podman-5.8.6-create-image.oci.tar');
-  const image = readFileSync(plain);
-  const expected = await openCheckpoint(plain);
-  const found = await digests(expected);
-  await expected.close();
-  for (const [name, pack] of Object.entries({ gz: gzipSync, zst: zstdCompressSync })) {
-    const path = join(folder, `image.tar.${name}`);
-    writeFileSync(path, pack(image));
-    for (const blocking of [false, true]) {
-      const checkpoint = await openCheckpoint(path, { blocking });
-      assert.deepEqual(await digests(checkpoint), found);
-      await checkpoint.close();
-    }
-    const limits = resolveLimits({ keptBytes: 20_000 });
-    await assert.rejects(openCheckpoint(path, { limits }), (error) => isCoded(error, 'resource-exhausted'));
-    await assert.rejects(openCheckpoint(path, { image: 'no:1' }), (error) => isCoded(error, 'not-found'));
-    writeFileSync(path, pack(image).subarray(0, 5000));
-    await assert.rejects(openCheckpoint(path), (error) => isCoded(error, 'corrupt'));
+/** The files of an archive in another order. */
+async function inOrder(bytes: Uint8Array, compare: (a: string, b: string) => number): Promise<Buffer> {
+  const source = bytesSource(bytes);
+  const entries = (await indexTar(source)).entries.filter(({ type }) => type === 'file');
+  const members: NewMember[] = [];
+  for (const entry of entries.toSorted((a, b) => compare(a.name, b.name))) {
+    members.push({ name: entry.name, content: await openEntry(source, entry).read(0, entry.size) });
   }
+  return tarOf(members);
+}
+
+const orders: Record<string, (a: string, b: string) => number> = {
+  'its own files first': (a, b) => (a < b ? 1 : -1),
+  'blobs first': (a, b) => (a < b ? -1 : 1),
+  'another file first': (a, b) => Number(b === 'extra') - Number(a === 'extra') || (a < b ? -1 : 1),
+};
+
+for (const [order, compare] of Object.entries(orders)) {
+  test(`openCheckpoint + an OCI layout that is packed as a whole, ${order}`, async (t) => {
+    const folder = scratch(t);
+    const plain = join(fixtures, 'podman-5.8.6-create-image.oci.tar');
+    const expected = await openCheckpoint(plain);
+    const found = await digests(expected);
+    await expected.close();
+    const added = (await tarOf([text('extra', 'x')])).subarray(0, 1024);
+    const image = await inOrder(Buffer.concat([added, readFileSync(plain)]), compare);
+    for (const [name, pack] of Object.entries({ gz: gzipSync, zst: zstdCompressSync })) {
+      const path = join(folder, `image.tar.${name}`);
+      writeFileSync(path, pack(image));
+      // Blobs that do not fit into memory stream by.
+      for (const keptBytes of [1 << 20, 20_000, 1]) {
+        const limits = resolveLimits({ keptBytes });
+        for (const blocking of [false, true]) {
+          const checkpoint = await openCheckpoint(path, { blocking, limits });
+          assert.deepEqual(await digests(checkpoint), found, `${name} with ${keptBytes}`);
+          await checkpoint.close();
+        }
+      }
+      await assert.rejects(openCheckpoint(path, { image: 'no:1' }), (error) => isCoded(error, 'not-found'));
+      writeFileSync(path, pack(image).subarray(0, 5000));
+      await assert.rejects(openCheckpoint(path), (error) => isCoded(error, 'corrupt'));
+    }
+  });
+}
+
+test('openCheckpoint + an image as docker save writes it, plain and packed', async (t) => {
+  const folder = scratch(t);
+  const lower = await tarOf([text('config.dump', 'old'), text('spec.dump', 'kept')]);
+  const upper = await tarOf([text('config.dump', 'new')]);
+  const image = (tag: string, layers: readonly string[]) => ({
+    Config: 'c.json',
+    RepoTags: [tag],
+    Layers: layers,
+  });
+  const archive = (images: readonly unknown[]) =>
+    tarOf([
+      { name: 'aa.tar', content: lower },
+      { name: 'bb/layer.tar', content: upper },
+      text('c.json', '{}'),
+      text('manifest.json', JSON.stringify(images)),
+    ]);
+  const bytes = await archive([
+    image('localhost/ck:1', ['aa.tar', 'bb/layer.tar']),
+    image('localhost/ck:2', ['aa.tar']),
+  ]);
+  const packings = { 'i.tar': (b: Buffer) => b, 'i.tar.gz': gzipSync, 'i.tar.zst': zstdCompressSync };
+  for (const [name, pack] of Object.entries(packings)) {
+    const path = join(folder, name);
+    writeFileSync(path, pack(bytes));
+    const both = await openCheckpoint(path, { image: 'localhost/ck:1' });
+    assert.equal(String(await both.read('config.dump')), 'new');
+    assert.equal(String(await both.read('spec.dump')), 'kept');
+    await both.close();
+    const one = await openCheckpoint(path, { image: 'localhost/ck:2' });
+    assert.equal(String(await one.read('config.dump')), 'old');
+    await one.close();
+    await assert.rejects(openCheckpoint(path), (error) => isCoded(error, 'invalid-argument'));
+    await assert.rejects(openCheckpoint(path, { image: 'x' }), (error) => isCoded(error, 'not-found'));
+    for (const [wrong, code] of [
+      [[image('a', [])], 'unsupported'],
+      [[{ RepoTags: ['a'] }], 'corrupt'],
+      [[image('a', ['absent.tar'])], 'not-found'],
+    ] as const) {
+      writeFileSync(path, pack(await archive(wrong)));
+      await assert.rejects(openCheckpoint(path), (error) => isCoded(error, code), `${name}: ${code}`);
+    }
+  }
+  // The name alone says nothing where a checkpoint is.
+  writeFileSync(join(folder, 'i.tar'), await tarOf([text('manifest.json', '[]'), text('config.dump', '{}')]));
+  const checkpoint = await openCheckpoint(join(folder, 'i.tar'));
+  assert.equal(String(await checkpoint.read('config.dump')), '{}');
+  await checkpoint.close();
 });
 
 test('openCheckpoint + a packed archive whose first file only looks like a blob', async (t) => {

@@ -44,19 +44,27 @@ export async function imageLayers(
   const pointer = choose(layout.origin, index.manifests, image);
   const { manifest, annotations } = await resolve(layout, pointer, 0, signal);
   const { layers } = manifest;
-  const refuse = (found: string): CodedError =>
-    new CodedError('unsupported', `${layout.origin}: ${found}`, { hint: 'a checkpoint image has one layer' });
-  if (layers.length === 0 || layers.length > maxLayers) throw refuse(`the image has ${layers.length} layers`);
+  checkLayerCount(layout.origin, layers.length);
   const other = layers.find(
     ({ mediaType }) => mediaType !== '' && !/\.tar([.+](gzip|zstd))?$/.test(mediaType),
   );
-  if (other) throw refuse(`a layer is ${JSON.stringify(other.mediaType)}, which is not read here`);
+  if (other)
+    throw refuse(layout.origin, `a layer is ${JSON.stringify(other.mediaType)}, which is not read here`);
   return {
     manifest,
     layers,
     annotations: { ...index.annotations, ...annotations },
     open: (layer, again) => openBlob(layout, layer, again),
   };
+}
+
+/** @throws CodedError `unsupported` for an image without layers, or with more than engines put on each other. */
+export function checkLayerCount(origin: string, count: number): void {
+  if (count === 0 || count > maxLayers) throw refuse(origin, `the image has ${count} layers`);
+}
+
+function refuse(origin: string, found: string): CodedError {
+  return new CodedError('unsupported', `${origin}: ${found}`, { hint: 'a checkpoint image has one layer' });
 }
 
 function choose(origin: string, images: readonly Descriptor[], image: string | undefined): Descriptor {

@@ -2,6 +2,9 @@
 export const layoutFile = 'oci-layout';
 export const indexFile = 'index.json';
 
+/** Lists the images of an archive as `docker save` writes it. */
+export const dockerManifestFile = 'manifest.json';
+
 /** What the names of all blobs begin with. */
 export const blobsFolder = 'blobs/';
 

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { buildImage } from '../../src/localfs/build-image.ts';
+import { openCheckpoint } from '../../src/localfs/open-checkpoint.ts';
+import { sha256Of } from '../../src/localfs/sha256.ts';
 import { atEnd, folderFor, needsRuntime, until } from '../runtime.ts';
 import { type Containerd, startContainerd } from './containerd.ts';
 import { makeRootfs, writeImage } from './image.ts';
@@ -32,9 +34,40 @@ test('buildImage + Podman loads the image and restores the container from it', n
   await must('podman', ['load', '--quiet', '--input', path]);
   const found = JSON.parse(await must('podman', ['image', 'inspect', checkpointImage]));
   assert.equal(found[0].Annotations['io.podman.annotations.checkpoint.name'], name);
+  await sameAsSaved(folder, archive, checkpointImage);
   await must('podman', ['container', 'restore', checkpointImage]);
   assert.ok((await until('the counter to go on', count)) >= 3);
 });
+
+/** What Podman saves of the image, in every way it knows, is the checkpoint again, packed or not. */
+async function sameAsSaved(folder: string, archive: string, image: string): Promise<void> {
+  const expected = await digestsOf(archive);
+  for (const format of ['oci-archive', 'docker-archive']) {
+    const path = join(folder, `${format}.tar`);
+    await must('podman', ['save', '--quiet', `--format=${format}`, `--output=${path}`, image]);
+    await must('gzip', ['--keep', path]);
+    await must('zstd', ['--quiet', path]);
+    for (const one of [path, `${path}.gz`, `${path}.zst`])
+      assert.deepEqual(await digestsOf(one), expected, one);
+  }
+  const layout = join(folder, 'oci-dir');
+  await must('podman', ['save', '--quiet', '--format=oci-dir', `--output=${layout}`, image]);
+  assert.deepEqual(await digestsOf(layout), expected);
+}
+
+async function digestsOf(path: string): Promise<Record<string, string>> {
+  const checkpoint = await openCheckpoint(path);
+  try {
+    await checkpoint.prepare({ keep: () => 'all' });
+    const found: Record<string, string> = {};
+    const { files } = await checkpoint.members();
+    for (const { name } of files) found[name] = sha256Of(await checkpoint.read(name));
+    assert.ok(found['config.dump'], path);
+    return found;
+  } finally {
+    await checkpoint.close();
+  }
+}
 
 test('buildImage + containerd imports the image and takes it for a checkpoint', needsRuntime, async (t) => {
   const folder = folderFor(t, 'ctd');
