@@ -69,6 +69,8 @@ export async function mountPoints(): Promise<string[]> {
 export interface MountEntry {
   point: string;
   type: string;
+  /** Of the file system: for a hierarchy of version 1, its controllers. */
+  options: string[];
 }
 
 export async function mountTable(): Promise<MountEntry[]> {
@@ -78,8 +80,8 @@ export async function mountTable(): Promise<MountEntry[]> {
     .filter((line) => line !== '')
     .map((line) => {
       const fields = line.split(' ');
-      const type = fields[fields.indexOf('-') + 1] ?? '';
-      return { point: unescaped(fields[4] ?? ''), type };
+      const [type = '', , options = ''] = fields.slice(fields.indexOf('-') + 1);
+      return { point: unescaped(fields[4] ?? ''), type, options: options.split(',') };
     });
 }
 
