@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { CodedError } from '../../errors/coded-error.ts';
 import { explainLog, longestLog } from '../../inspect/dump-log.ts';
 import type { Failure } from './quirks.ts';
 
@@ -55,6 +56,27 @@ export async function explainWithLog(error: unknown, own: readonly Failure[]): P
   if (said === undefined) return known;
   const words = said.meaning === undefined ? `CRIU says: ${said.line}` : said.meaning;
   return { ...known, hint: said.hint === undefined ? words : `${words}: ${said.hint}` };
+}
+
+/** The failure, with what is known of it as the hint of its cause. */
+export async function explained(error: unknown, failures: readonly Failure[]): Promise<ConnectError> {
+  const rpc = broken(ConnectError.from(error));
+  const { hint } = await explainWithLog(rpc, failures);
+  if (hint === undefined) return rpc;
+  const cause = new CodedError('internal', rpc.rawMessage, { cause: error, hint });
+  return new ConnectError(rpc.rawMessage, rpc.code, rpc.metadata, undefined, cause);
+}
+
+/** A connection that broke is told as such; Connect calls it a cancelled call. */
+function broken(error: ConnectError): ConnectError {
+  if (error.code !== Code.Canceled || !/stream closed/.test(error.rawMessage)) return error;
+  return new ConnectError(
+    'the connection to the container runtime broke',
+    Code.Unavailable,
+    undefined,
+    undefined,
+    error,
+  );
 }
 
 /** The last part of a log, where its reason stands. */
