@@ -16,8 +16,8 @@ import { archives, committedReport, goldenReports, reportOf, samples } from './g
 import { folderFor } from './runtime.ts';
 
 /** Everything that is said about a checkpoint, but for where it lies. */
-async function everything(path: string): Promise<string> {
-  const checkpoint = await openCheckpoint(path);
+async function everything(path: string, blocking = false): Promise<string> {
+  const checkpoint = await openCheckpoint(path, { blocking });
   try {
     const all = { processes: true, args: true, environment: true, statistics: true, mounts: true };
     const report = await readReport(checkpoint, { ...all, sections: sectionNames, codec });
@@ -77,7 +77,8 @@ for (const sample of samples) {
       image,
     ];
     for (const path of paths) {
-      assert.equal(await everything(path), expected, basename(path));
+      for (const blocking of [false, true])
+        assert.equal(await everything(path, blocking), expected, basename(path));
       for (const [file, line] of goldenReports(sample)) {
         assert.equal(await reportOf(line, path), committedReport(file), `${file} through ${basename(path)}`);
       }

@@ -47,7 +47,7 @@ export interface Codec {
    * Whether `decompress` is done with a piece when it asks for the next one, so that all can be read into the same
    * memory.
    */
-  readonly takesAtOnce?: (compression: Compression) => boolean;
+  readonly takesAtOnce?: boolean;
   /**
    * One independent frame.
    * @throws CodedError `corrupt` unless it unpacks to exactly `length` bytes.

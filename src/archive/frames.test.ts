@@ -7,6 +7,7 @@ import { concat } from '../bytes/concat.ts';
 import { utf8 } from '../bytes/text.ts';
 import { isCoded } from '../errors/coded-error.ts';
 import { codec } from '../localfs/codec.ts';
+import { blockingCodec } from '../localfs/late-codec.ts';
 import type { Compression } from './compression.ts';
 import { framesSource } from './frames-source.ts';
 import { writeFrames } from './frames-writer.ts';
@@ -104,25 +105,25 @@ for (const compression of ['gzip', 'zstd'] as const satisfies Compression[]) {
   test(`decompress + ${compression}: several frames, and damage anywhere is told`, async () => {
     const pack = (text: string) => (compression === 'gzip' ? gzipSync(text) : zstdCompressSync(text));
     const two = concat([pack('first '), pack('second')]);
-    const unpack = (bytes: Uint8Array) => collect(codec.decompress(compression, pieces(bytes, 5)));
-    assert.equal(Buffer.from(await unpack(two)).toString(), 'first second');
-    for (let length = 1; length < two.length; length++) {
-      if (length === pack('first ').length) continue;
-      await assert.rejects(
-        unpack(two.subarray(0, length)),
-        (error) => isCoded(error, 'corrupt'),
-        `${length}`,
-      );
+    const corrupt = (error: unknown): boolean => isCoded(error, 'corrupt');
+    for (const [name, way] of Object.entries({ codec, blockingCodec })) {
+      const unpack = (bytes: Uint8Array) => collect(way.decompress(compression, pieces(bytes, 5)));
+      assert.equal(Buffer.from(await unpack(two)).toString(), 'first second', name);
+      for (let length = 1; length < two.length; length++) {
+        if (length === pack('first ').length) continue;
+        await assert.rejects(unpack(two.subarray(0, length)), corrupt, `${name}: ${length}`);
+      }
+      await assert.rejects(unpack(concat([two, utf8('garbage')])), corrupt, name);
     }
-    await assert.rejects(unpack(concat([two, utf8('garbage')])), (error) => isCoded(error, 'corrupt'));
   });
 }
 
 test('decompress + zstd: skippable frames anywhere, as pzstd and seekable files have them', async () => {
   const skip = Uint8Array.of(0x5e, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3);
   const data = concat([skip, zstdCompressSync('a'), skip, skip, zstdCompressSync('b'), skip]);
-  for (const size of [1, 3, 1000]) {
-    assert.equal(Buffer.from(await collect(codec.decompress('zstd', pieces(data, size)))).toString(), 'ab');
+  for (const way of [codec, blockingCodec]) {
+    for (const size of [1, 3, 1000])
+      assert.equal(Buffer.from(await collect(way.decompress('zstd', pieces(data, size)))).toString(), 'ab');
   }
 });
 

@@ -50,7 +50,7 @@ export async function openArchive(source: ByteSource, options: ArchiveOptions): 
       // Headers have frames of their own; reading ahead would unpack content as well.
       return tarCheckpoint(unpacked, { origin, format: `${format}, seekable`, limits, readAhead: 0 });
     }
-    const read = codec.takesAtOnce?.(packing) ? readThrough : readChunks;
+    const read = codec.takesAtOnce ? readThrough : readChunks;
     const reopen = (again?: AbortSignal, lend?: boolean) =>
       codec.decompress(packing, read(source, 1 << 18, again), again, lend);
     const refuse = refuseLayout ? (name: string) => refuseImage(name, origin, packing) : undefined;

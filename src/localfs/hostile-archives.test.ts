@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { Codec } from '../archive/compression.ts';
 import { type ArchiveLimits, resolveLimits } from '../archive/limits.ts';
 import { encodePax } from '../archive/pax.ts';
 import { encodeHeader, type TarMember, writeTar } from '../archive/tar-writer.ts';
@@ -13,6 +14,7 @@ import { openArchive } from '../checkpoint/from-archive.ts';
 import { readIdentity } from '../checkpoint/identity.ts';
 import { isCoded } from '../errors/coded-error.ts';
 import { codec } from './codec.ts';
+import { blockingCodec } from './late-codec.ts';
 import { sha256Of } from './sha256.ts';
 
 const fixtures = resolve(import.meta.dirname, '../../fixtures/archives');
@@ -21,8 +23,15 @@ const real = {
   zstd: readFileSync(join(fixtures, 'podman-5.8.6-crun-zstd.tar')),
 } as const;
 
-function open(bytes: Uint8Array, limits: Partial<ArchiveLimits> = {}): Promise<Checkpoint> {
-  return openArchive(bytesSource(bytes), { origin: 'x.tar', codec, limits: resolveLimits(limits) });
+/** Both ways of unpacking, that of servers and that of the command line. */
+const ways = { codec, blockingCodec };
+
+function open(
+  bytes: Uint8Array,
+  limits: Partial<ArchiveLimits> = {},
+  way: Codec = codec,
+): Promise<Checkpoint> {
+  return openArchive(bytesSource(bytes), { origin: 'x.tar', codec: way, limits: resolveLimits(limits) });
 }
 
 async function tarOf(members: TarMember[]): Promise<Buffer> {
@@ -32,8 +41,12 @@ async function tarOf(members: TarMember[]): Promise<Buffer> {
 }
 
 /** Everything in it, read through; the digest of names and contents. */
-async function readThrough(bytes: Uint8Array, limits: Partial<ArchiveLimits> = {}): Promise<string> {
-  const checkpoint = await open(bytes, limits);
+async function readThrough(
+  bytes: Uint8Array,
+  limits: Partial<ArchiveLimits> = {},
+  way: Codec = codec,
+): Promise<string> {
+  const checkpoint = await open(bytes, limits, way);
   const found: string[] = [];
   try {
     for await (const { member, content } of checkpoint.stream()) {
@@ -49,16 +62,18 @@ async function readThrough(bytes: Uint8Array, limits: Partial<ArchiveLimits> = {
 
 const refused = (error: unknown): boolean => isCoded(error, 'corrupt');
 
-for (const [packing, bytes] of Object.entries({
-  tar: real.tar,
-  gzip: gzipSync(real.tar),
-  zstd: real.zstd,
-})) {
-  test(`openArchive + ${packing}: cut off anywhere, it is refused`, async () => {
+const packings = { tar: real.tar, gzip: gzipSync(real.tar), zstd: real.zstd };
+const everyWay = Object.entries(ways).flatMap(([name, way]) =>
+  Object.entries(packings).map(([packing, bytes]) => ({ name, way, packing, bytes })),
+);
+
+for (const { name, way, packing, bytes } of everyWay) {
+  test(`openArchive + ${name}, ${packing}: cut off anywhere, it is refused`, async () => {
     const end = packing === 'tar' ? contentEnd(bytes) : bytes.length;
     const step = Math.max(1, Math.floor(end / 97));
     for (let length = 1; length < end; length += step) {
-      await assert.rejects(readThrough(bytes.subarray(0, length)), refused, `${length} of ${bytes.length}`);
+      const cut = bytes.subarray(0, length);
+      await assert.rejects(readThrough(cut, {}, way), refused, `${length} of ${bytes.length}`);
     }
   });
 }
@@ -70,13 +85,13 @@ function contentEnd(tar: Uint8Array): number {
   return Math.ceil(end / 512) * 512;
 }
 
-for (const [packing, bytes] of Object.entries({ gzip: gzipSync(real.tar), zstd: real.zstd })) {
-  test(`openArchive + ${packing}: flipped bits are refused or change nothing`, async () => {
+for (const { name, way, packing, bytes } of everyWay.filter((each) => each.packing !== 'tar')) {
+  test(`openArchive + ${name}, ${packing}: flipped bits are refused or change nothing`, async () => {
     const expected = await readThrough(bytes);
     for (let at = 0; at < bytes.length; at += Math.floor(bytes.length / 97)) {
       const bad = Uint8Array.from(bytes);
       bad[at] = (bad[at] ?? 0) ^ (1 << (at % 8));
-      const outcome = await readThrough(bad).catch((error: unknown) => error);
+      const outcome = await readThrough(bad, {}, way).catch((error: unknown) => error);
       assert.ok(
         outcome === expected || (isCoded(outcome) && outcome.code !== 'internal'),
         `byte ${at}: ${outcome}`,
@@ -139,25 +154,23 @@ test('openArchive + links and devices in place of a known member have no content
   }
 });
 
-test('openArchive + bombs end at a limit', async () => {
-  const zeros = await tarOf([{ name: 'checkpoint/pages-1.img', content: new Uint8Array(32 << 20) }]);
-  for (const bomb of [gzipSync(zeros), zstdCompressSync(zeros)]) {
-    assert.ok(bomb.length < 100_000);
-    await assert.rejects(readThrough(bomb, { totalBytes: 1 << 20 }), (error) =>
-      isCoded(error, 'resource-exhausted'),
-    );
-    const checkpoint = await open(bomb);
-    await assert.rejects(checkpoint.read('checkpoint/pages-1.img', { limit: 1 << 20 }), (error) =>
-      isCoded(error, 'resource-exhausted'),
-    );
-    await checkpoint.close();
-  }
-  // Zeros without end behind the end mark.
-  const tail = gzipSync(Buffer.concat([await tarOf([]), Buffer.alloc(32 << 20)]));
-  await assert.rejects(readThrough(tail, { totalBytes: 1 << 20 }), (error) =>
-    isCoded(error, 'resource-exhausted'),
-  );
-});
+const exhausted = (error: unknown): boolean => isCoded(error, 'resource-exhausted');
+
+for (const [name, way] of Object.entries(ways)) {
+  test(`openArchive + ${name}: bombs end at a limit`, async () => {
+    const zeros = await tarOf([{ name: 'checkpoint/pages-1.img', content: new Uint8Array(32 << 20) }]);
+    for (const bomb of [gzipSync(zeros), zstdCompressSync(zeros)]) {
+      assert.ok(bomb.length < 100_000);
+      await assert.rejects(readThrough(bomb, { totalBytes: 1 << 20 }, way), exhausted);
+      const checkpoint = await open(bomb, {}, way);
+      await assert.rejects(checkpoint.read('checkpoint/pages-1.img', { limit: 1 << 20 }), exhausted);
+      await checkpoint.close();
+    }
+    // Zeros without end behind the end mark.
+    const tail = gzipSync(Buffer.concat([await tarOf([]), Buffer.alloc(32 << 20)]));
+    await assert.rejects(readThrough(tail, { totalBytes: 1 << 20 }, way), exhausted);
+  });
+}
 
 test('openArchive + a sparse member that claims to be huge costs nothing until it is read', async () => {
   const records = encodePax([

@@ -1,4 +1,4 @@
-import type { Codec } from '../archive/compression.ts';
+import type { Codec, Compression } from '../archive/compression.ts';
 
 /**
  * The platform's compression, loaded when something turns out to be packed: its modules take longer to load
@@ -7,22 +7,17 @@ import type { Codec } from '../archive/compression.ts';
 export const lateCodec: Codec = loadedLate(async () => (await import('./codec.ts')).codec);
 
 /** The same for programs that have nothing else to do meanwhile: not for servers. */
-export const blockingCodec: Codec = {
-  ...lateCodec,
-  takesAtOnce: (compression) => compression === 'zstd',
-  decompress: (compression, pieces, signal, lend) =>
-    compression === 'zstd'
-      ? unpackNow(pieces, signal, lend)
-      : lateCodec.decompress(compression, pieces, signal, lend),
-};
+export const blockingCodec: Codec = { ...lateCodec, takesAtOnce: true, decompress: decompressNow };
 
-async function* unpackNow(
+async function* decompressNow(
+  compression: Compression,
   pieces: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
   lend?: boolean,
 ): AsyncGenerator<Uint8Array> {
-  const { unpackZstdNow } = await import('./zstd-now.ts');
-  yield* unpackZstdNow(pieces, signal, lend) ?? lateCodec.decompress('zstd', copies(pieces), signal);
+  const { unpackNow } = await import('./unpack-now.ts');
+  yield* unpackNow(compression, pieces, signal, lend) ??
+    lateCodec.decompress(compression, copies(pieces), signal);
 }
 
 async function* copies(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

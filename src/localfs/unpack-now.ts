@@ -1,4 +1,5 @@
-import { createZstdDecompress } from 'node:zlib';
+import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
+import type { Compression } from '../archive/compression.ts';
 import { splitZstd } from '../archive/zstd-frames.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { damaged } from './damaged-data.ts';
@@ -30,8 +31,8 @@ interface Decoder {
  * each piece to another thread and wait, which takes as long as unpacking; its synchronous functions unpack all at
  * once. What is between is not documented, but has been the same for many years and is what npm reads archives with.
  */
-function decoder(): Decoder | undefined {
-  const stream = createZstdDecompress();
+function decoder(compression: Compression): Decoder | undefined {
+  const stream = compression === 'gzip' ? createGunzip() : createZstdDecompress();
   // Failures are asked for after each call; the event repeats them.
   stream.on('error', () => {});
   const { _handle: handle, _writeState: left } = stream as unknown as Record<string, unknown>;
@@ -49,19 +50,37 @@ function decoder(): Decoder | undefined {
 }
 
 /**
- * The bytes of all frames in `pieces`, unpacked in this thread: for programs that have nothing else to do
+ * The bytes of all frames or members in `pieces`, unpacked in this thread: for programs that have nothing else to do
  * meanwhile. `undefined` where this platform cannot; nothing is asked of `pieces` then.
  * @param pieces each is done with when the next one is asked for
  * @param lend whether the caller is, too: all is unpacked into the same memory
  * @throws CodedError `corrupt` for damaged data
  */
-export function unpackZstdNow(
+export function unpackNow(
+  compression: Compression,
   pieces: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
   lend = false,
 ): AsyncGenerator<Uint8Array> | undefined {
-  const first = decoder();
-  return first && unpackFrames(first, pieces, signal, lend);
+  const first = decoder(compression);
+  if (!first) return undefined;
+  return compression === 'gzip'
+    ? unpackMembers(first, pieces, signal, lend)
+    : unpackFrames(first, pieces, signal, lend);
+}
+
+/** The decoder goes from one member to the next by itself, and tells when it is asked to finish whether one is cut off. */
+async function* unpackMembers(
+  unpacker: Decoder,
+  pieces: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+  lend: boolean,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* unpackAll('gzip', unpacker, withEnd(pieces), signal, lend);
+  } finally {
+    unpacker.close();
+  }
 }
 
 async function* unpackFrames(
@@ -73,9 +92,9 @@ async function* unpackFrames(
   let unpacker: Decoder | undefined = first;
   try {
     for await (const frame of splitZstd(pieces)) {
-      unpacker ??= decoder();
+      unpacker ??= decoder('zstd');
       if (!unpacker) throw new CodedError('unsupported', 'this platform unpacks no zstd at once');
-      yield* unpackFrame(unpacker, frame, signal, lend);
+      yield* unpackAll('zstd', unpacker, frame, signal, lend);
       unpacker.close();
       unpacker = undefined;
     }
@@ -84,27 +103,40 @@ async function* unpackFrames(
   }
 }
 
-/** @param frame all of its bytes and none besides */
-async function* unpackFrame(
+/** Stands for the end of what there is to unpack. */
+const end = new Uint8Array(0);
+
+async function* withEnd(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* pieces;
+  yield end;
+}
+
+/** @param inputs all bytes of a frame and none besides; of gzip those of the file, and {@link end} */
+async function* unpackAll(
+  compression: Compression,
   unpacker: Decoder,
-  frame: AsyncIterable<Uint8Array>,
+  inputs: AsyncIterable<Uint8Array>,
   signal: AbortSignal | undefined,
   lend: boolean,
 ): AsyncGenerator<Uint8Array> {
   let output = Buffer.allocUnsafeSlow(pieceSize);
   let have = 0;
   let pieces = 0;
-  for await (const input of frame) {
-    for (let at = 0, full = false; at < input.length || full; ) {
-      unpacker.write(0, input, at, input.length - at, output, have, pieceSize - have);
+  all: for await (const input of inputs) {
+    const flush = input === end ? constants.Z_FINISH : constants.Z_NO_FLUSH;
+    for (let at = 0, full = input === end; at < input.length || full; ) {
+      unpacker.write(flush, input, at, input.length - at, output, have, pieceSize - have);
       const failure = unpacker.failure();
-      if (failure) throw damaged('zstd', failure);
+      if (failure) throw damaged(compression, failure);
       const before = at + have;
       have = pieceSize - unpacker.left[0];
       at = input.length - unpacker.left[1];
       full = have === pieceSize;
-      if (!full && at < input.length && at + have === before)
-        throw damaged('zstd', 'data after the end of a frame');
+      if (!full && at < input.length && at + have === before) {
+        // Zeros fill up the last block of a tape; the streams do not look behind them either.
+        if (compression === 'gzip') break all;
+        throw damaged(compression, 'data after the end of a frame');
+      }
       if (!full) continue;
       yield output;
       if (!lend) output = Buffer.allocUnsafeSlow(pieceSize);
