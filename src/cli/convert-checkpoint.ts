@@ -66,7 +66,7 @@ function imageIdOf(word: string): string | undefined {
 }
 
 /** What Podman on this machine calls the image, where there is one and it has it. */
-async function podmanImageId(image: string, signal: AbortSignal): Promise<string | undefined> {
+export async function podmanImageId(image: string, signal: AbortSignal): Promise<string | undefined> {
   const { runProgram } = await import('../runtime/builtin/run-program.ts');
   try {
     const asked = ['image', 'inspect', '--format', '{{.Id}}', '--', image];

@@ -1,5 +1,5 @@
 import { plainName } from '../archive/member-name.ts';
-import { readChunks } from '../bytes/byte-source.ts';
+import { type ByteSource, readChunks } from '../bytes/byte-source.ts';
 import { type Json, parseGoJson, printGoJson } from '../bytes/go-json.ts';
 import { textOf } from '../bytes/text.ts';
 import { type Checkpoint, missingMember, readIfPresent } from '../checkpoint/checkpoint.ts';
@@ -14,7 +14,7 @@ import { printable, printableLines, quote } from './output/escape.ts';
 import { largest, padLeft } from './output/width.ts';
 
 /** An archive that is a member itself. */
-interface Inside {
+export interface Inside {
   rootfs: boolean;
   /** The name of a member, or where a file system in memory was mounted. */
   in: string;
@@ -48,17 +48,33 @@ export async function printMembers(
   flags: Inside,
   console: Console,
 ): Promise<void> {
-  const checkpoint = await openCheckpoint(path, { limits: console.limits });
+  await eachMember(path, names, flags, console, async (_, source) => {
+    for await (const piece of readChunks(source, 1 << 18, console.signal)) {
+      console.out.write(console.out.isTerminal ? printableLines(textOf(piece)) : piece);
+    }
+  });
+}
+
+/** Gives `work` the content of each of these members. */
+export async function eachMember(
+  path: string,
+  names: readonly string[],
+  flags: Inside,
+  { limits, signal }: Pick<Console, 'limits' | 'signal'>,
+  work: (name: string, content: ByteSource) => Promise<void>,
+): Promise<void> {
+  const checkpoint = await openCheckpoint(path, { limits, signal });
   try {
     const from = await insideOf(checkpoint, flags);
     const wanted = names.map((name) => plainName(from === checkpoint ? name : name.replace(/^\/+/, '')));
     await from.prepare({ names: wanted });
     for (const name of wanted) {
       const source = await from.open(name);
-      for await (const piece of readChunks(source, 1 << 18, console.signal)) {
-        console.out.write(console.out.isTerminal ? printableLines(textOf(piece)) : piece);
+      try {
+        await work(name, source);
+      } finally {
+        await source.close();
       }
-      await source.close();
     }
   } finally {
     await checkpoint.close();

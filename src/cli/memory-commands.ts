@@ -2,7 +2,7 @@ import { FileTable } from '../criu/file-table.ts';
 import type { ImageSet } from '../criu/image-set.ts';
 import { Memory } from '../criu/pages.ts';
 import { CodedError } from '../errors/coded-error.ts';
-import { coreDump } from '../inspect/core-dump.ts';
+import { type CoreFile, type CoreOptions, type CorePart, coreDump } from '../inspect/core-dump.ts';
 import { memoryMap } from '../inspect/memory-map.ts';
 import { searchMemory } from '../inspect/memory-search.ts';
 import { listProcesses } from '../inspect/process-tree.ts';
@@ -35,7 +35,7 @@ export async function printStrings(
   });
 }
 
-interface Place {
+export interface Place {
   pid: number;
   range: string;
   map: string;
@@ -61,31 +61,52 @@ export async function writeMemory(
   console: Console,
 ): Promise<void> {
   if (flags.output === '') throw new UsageError('give --output, the file to write');
-  if (flags.range === '' && flags.map === '') throw new UsageError('give --range or --map');
-  await withMemory(path, flags, console, async (memory, [stretch]) => {
-    if (!stretch) return;
+  await withStretch(path, flags, console, async (stretch) => {
     const file = await AtomicFile.create(flags.output);
-    let present = 0n;
     try {
-      await file.handle.truncate(Number(stretch.end - stretch.start));
-      for (const run of memory.runs(stretch.start, stretch.end)) {
-        if (!run.pages) continue;
-        const length = Number(run.end - run.start);
-        for (let at = 0; at < length; at += 1 << 20) {
-          const bytes = await run.pages.read(run.offset + at, Math.min(1 << 20, length - at), console.signal);
-          await writeAt(file, bytes, Number(run.start - stretch.start) + at);
-        }
-        present += BigInt(length);
-      }
+      await writeParts(file, stretch, console.signal);
     } catch (error) {
       await file.discard();
       throw error;
     }
     await file.commit();
-    const whole = stretch.end - stretch.start;
-    const missing =
-      whole > present ? `, ${byteText(whole - present)} of them not in the checkpoint: zeros` : '';
-    console.err.write(`${printable(flags.output)}: ${byteText(whole)}${missing}\n`);
+    const { size, missing } = stretch;
+    const zeros = missing > 0n ? `, ${byteText(missing)} of them not in the checkpoint: zeros` : '';
+    console.err.write(`${printable(flags.output)}: ${byteText(size)}${zeros}\n`);
+  });
+}
+
+/** Bytes with holes of zeros between them. */
+export interface Sparse {
+  /** Its length, holes included. */
+  size: number;
+  /** What is to be written where, by rising offset; what is left out is zero. */
+  parts(signal?: AbortSignal): AsyncGenerator<CorePart>;
+}
+
+/** Gives `work` one map of a process, or a range of addresses; `missing` bytes of it are not in the checkpoint. */
+export async function withStretch(
+  path: string,
+  place: Place,
+  console: Console,
+  work: (stretch: Sparse & { missing: bigint }) => Promise<void>,
+): Promise<void> {
+  if (place.range === '' && place.map === '') throw new UsageError('give --range or --map');
+  await withMemory(path, place, console, async (memory, [stretch]) => {
+    if (!stretch) return;
+    const { start, end } = stretch;
+    let missing = end - start;
+    for (const run of memory.runs(start, end)) if (run.pages) missing -= run.end - run.start;
+    const parts = async function* (signal?: AbortSignal): AsyncGenerator<CorePart> {
+      for (const run of memory.runs(start, end)) {
+        const length = run.pages ? Number(run.end - run.start) : 0;
+        for (let at = 0; at < length && run.pages; at += 1 << 20) {
+          const bytes = await run.pages.read(run.offset + at, Math.min(1 << 20, length - at), signal);
+          yield { offset: Number(run.start - start) + at, bytes };
+        }
+      }
+    };
+    await work({ size: Number(end - start), parts, missing });
   });
 }
 
@@ -96,26 +117,43 @@ export async function writeCore(
 ): Promise<void> {
   const { systemRoot } = await import('./system-root.ts');
   const openMapped = flags.sysroot === '' ? undefined : await systemRoot(flags.sysroot, console);
-  await withImages(path, console, async (images) => {
-    const pid = await processOf(images, flags.pid);
+  await withCore(path, flags.pid, openMapped ? { openMapped } : {}, console, async (core, pid) => {
     const output = flags.output || `core.${pid}`;
-    const core = await coreDump(images, pid, openMapped ? { openMapped } : {});
+    const file = await AtomicFile.create(output);
     try {
-      const file = await AtomicFile.create(output);
-      try {
-        await file.handle.truncate(core.size);
-        for await (const { offset, bytes } of core.parts(console.signal)) await writeAt(file, bytes, offset);
-      } catch (error) {
-        await file.discard();
-        throw error;
-      }
-      await file.commit();
-      const missing = core.missing > 0 ? `, ${byteText(core.missing)} are in mapped files only` : '';
-      console.err.write(`${printable(output)}: process ${pid}, ${byteText(core.size)}${missing}\n`);
+      await writeParts(file, core, console.signal);
+    } catch (error) {
+      await file.discard();
+      throw error;
+    }
+    await file.commit();
+    const missing = core.missing > 0 ? `, ${byteText(core.missing)} are in mapped files only` : '';
+    console.err.write(`${printable(output)}: process ${pid}, ${byteText(core.size)}${missing}\n`);
+  });
+}
+
+/** Gives `work` the core file of a process, or of the first one. */
+export async function withCore(
+  path: string,
+  asked: number,
+  options: CoreOptions,
+  console: Console,
+  work: (core: CoreFile, pid: number) => Promise<void>,
+): Promise<void> {
+  await withImages(path, console, async (images) => {
+    const pid = await processOf(images, asked);
+    const core = await coreDump(images, pid, options);
+    try {
+      await work(core, pid);
     } finally {
       await core.close();
     }
   });
+}
+
+async function writeParts(file: AtomicFile, { size, parts }: Sparse, signal: AbortSignal): Promise<void> {
+  await file.handle.truncate(size);
+  for await (const { offset, bytes } of parts(signal)) await writeAt(file, bytes, offset);
 }
 
 async function writeAt(file: AtomicFile, bytes: Uint8Array, offset: number): Promise<void> {

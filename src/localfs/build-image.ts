@@ -52,20 +52,41 @@ export interface BuiltImage {
  *   `already-exists` when the target directory holds something.
  */
 export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
-  const { checkpoint: path, limits = defaultLimits, signal, target } = options;
+  const { signal, target } = options;
+  const { files, close, ...built } = await openImage(options);
+  try {
+    if (target.kind === 'archive') await writeImageArchive(target.path, files, signal);
+    else await writeImageDirectory(target.path, files, signal);
+    return built;
+  } finally {
+    await close();
+  }
+}
+
+/** An image that is still to be written somewhere; its layer is read from the archive, which `close` lets go. */
+export interface OpenedImage extends BuiltImage {
+  /** Of an OCI image layout. */
+  files: readonly LayoutFile[];
+  close(): Promise<void>;
+}
+
+/** The image of {@link buildImage} before it is written. */
+export async function openImage(options: Omit<BuildOptions, 'target'>): Promise<OpenedImage> {
+  const { checkpoint: path, limits = defaultLimits, signal } = options;
   const reference = fullReference(options.image);
   const source = await openInput(path, { limits, signal });
   try {
     const checkpoint = await openArchive(unclosed(source), { origin: path, codec, limits, signal });
-    const facts = await describe(checkpoint, signal);
+    const { basic, annotations, ...facts } = await describe(checkpoint, signal);
     const layer = await layerOf(source, options);
-    const files = imageLayoutFiles({ ...facts, layer, reference, createdBy: 'stasis build' }, sha256Of);
-    if (target.kind === 'archive') await writeImageArchive(target.path, files, signal);
-    else await writeImageDirectory(target.path, files, signal);
+    const image = { ...facts, annotations, layer, reference, createdBy: 'stasis build' };
+    const files = imageLayoutFiles(image, sha256Of);
     const manifest = files[2]?.name.split('/').at(-1) ?? '';
-    return { reference, digest: `sha256:${manifest}`, basic: facts.basic, annotations: facts.annotations };
-  } finally {
+    const digest = `sha256:${manifest}`;
+    return { reference, digest, basic, annotations, files, close: () => source.close() };
+  } catch (error) {
     await source.close();
+    throw error;
   }
 }
 
@@ -123,8 +144,10 @@ const layerTypes = {
   zstd: mediaTypes.layerZstd,
 } as const;
 
+type LayerOptions = Pick<BuildOptions, 'signal' | 'onProgress' | 'limits'>;
+
 /** The archive as a layer: what it is, and its digests with and without compression, in one pass. */
-async function layerOf(source: ByteSource, { signal, onProgress, limits }: BuildOptions): Promise<LayerBlob> {
+async function layerOf(source: ByteSource, { signal, onProgress, limits }: LayerOptions): Promise<LayerBlob> {
   const packing = sniffPacking(await source.read(0, Math.min(6, source.size)));
   if (packing !== 'none' && packing !== 'gzip' && packing !== 'zstd') throw new TypeError(packing);
   const stored = sha256();

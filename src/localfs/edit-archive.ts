@@ -11,7 +11,7 @@ import { type NewMember, type TarMember, writeTar } from '../archive/tar-writer.
 import { type ByteSource, readChunks } from '../bytes/byte-source.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { CodedError } from '../errors/coded-error.ts';
-import { AtomicFile } from './atomic-file.ts';
+import { AtomicFile, privateFile } from './atomic-file.ts';
 import { codec } from './codec.ts';
 import { openFileSource } from './file-source.ts';
 import { openCheckpoint } from './open-checkpoint.ts';
@@ -22,6 +22,8 @@ export interface EditOptions {
   signal?: AbortSignal | undefined;
   /** Told how many bytes have been written, of about how many. */
   onProgress?: (done: number, total: number) => void;
+  /** Write the result there, private, and leave the archive alone. */
+  output?: string | undefined;
 }
 
 /** What an edit sees of the archive: the content of a member in memory, or undefined where it is not there. */
@@ -32,7 +34,7 @@ export type ReadMember = (name: string) => Promise<Uint8Array | undefined>;
  * place; compression, permissions and owner stay. The file is replaced at once, after `verify` has agreed with
  * what is going to take its place; until then, and on every failure, the old one stands.
  * @param edit gives the new content by member name; an empty map leaves the file alone.
- * @returns whether the file was replaced.
+ * @returns whether anything was written.
  * @throws CodedError as reading does; `unsupported` for a packing that is not written; `busy` when somebody
  *   else changed the file meanwhile.
  */
@@ -49,10 +51,16 @@ export async function editArchive(
     const index = await indexTar(source, limitsAnd(options));
     const changes = await edit((name) => readMember(source, index, name, options));
     if (changes.size === 0) return false;
-    const file = await AtomicFile.create(target, before.mode & 0o7777);
+    const { output } = options;
+    const file = await AtomicFile.create(
+      output ?? target,
+      output === undefined ? before.mode & 0o7777 : privateFile,
+    );
     try {
-      await file.handle.chmod(before.mode & 0o7777);
-      if (process.getuid?.() === 0) await file.handle.chown(before.uid, before.gid);
+      if (output === undefined) {
+        await file.handle.chmod(before.mode & 0o7777);
+        if (process.getuid?.() === 0) await file.handle.chown(before.uid, before.gid);
+      }
       await writeEdited(file, membersOf(source, index, changes), compression, before.size, options);
       const edited = await openCheckpoint(file.temporaryPath, limitsAnd(options));
       await verify(edited).finally(() => edited.close());

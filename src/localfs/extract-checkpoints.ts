@@ -40,10 +40,46 @@ export async function extractCheckpoints(
   output: string,
   options: ExtractOptions,
 ): Promise<void> {
+  const { compression, signal } = options;
+  const members = await extractedMembers(directory, sandboxIds, options);
+  const pieces =
+    compression === 'none'
+      ? writeTar(members, { signal })
+      : writeFrames(members, { compression, codec, signal });
+  const file = await AtomicFile.create(output);
+  try {
+    for await (const piece of pieces) await file.write(piece);
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+  await file.commit();
+}
+
+/** The members of that archive; the files are opened as they are read, and all of them have been looked at. */
+export async function extractedMembers(
+  directory: CheckpointsDirectory,
+  sandboxIds: readonly string[],
+  { signal, onProgress }: Omit<ExtractOptions, 'compression'>,
+): Promise<NewMember[]> {
   const names = [checkpointedPodsFile, ...new Set(sandboxIds.map(podArchiveName))];
   const files: SourceFile[] = [];
   for (const name of names) files.push(await lookAt(directory, name));
-  await writeArchive(files, output, options);
+  const total = files.reduce((sum, { header }) => sum + header.size, 0);
+  let done = 0;
+  const contentOf = async function* (path: string): AsyncGenerator<Uint8Array> {
+    const source = await openFileSource(path);
+    try {
+      for await (const piece of readChunks(source, 1 << 20, signal)) {
+        yield piece;
+        done += piece.length;
+        onProgress?.(done, total);
+      }
+    } finally {
+      await source.close();
+    }
+  };
+  return files.map(({ path, header }): NewMember => ({ ...header, content: contentOf(path) }));
 }
 
 interface SourceFile {
@@ -62,39 +98,4 @@ async function lookAt(directory: CheckpointsDirectory, name: string): Promise<So
   } catch (error) {
     throw new MissingArchive(path, error);
   }
-}
-
-async function writeArchive(
-  files: readonly SourceFile[],
-  output: string,
-  options: ExtractOptions,
-): Promise<void> {
-  const { compression, signal, onProgress } = options;
-  const total = files.reduce((sum, { header }) => sum + header.size, 0);
-  let done = 0;
-  const contentOf = async function* (path: string): AsyncGenerator<Uint8Array> {
-    const source = await openFileSource(path);
-    try {
-      for await (const piece of readChunks(source, 1 << 20, signal)) {
-        yield piece;
-        done += piece.length;
-        onProgress?.(done, total);
-      }
-    } finally {
-      await source.close();
-    }
-  };
-  const members = files.map(({ path, header }): NewMember => ({ ...header, content: contentOf(path) }));
-  const pieces =
-    compression === 'none'
-      ? writeTar(members, { signal })
-      : writeFrames(members, { compression, codec, signal });
-  const file = await AtomicFile.create(output);
-  try {
-    for await (const piece of pieces) await file.write(piece);
-  } catch (error) {
-    await file.discard();
-    throw error;
-  }
-  await file.commit();
 }

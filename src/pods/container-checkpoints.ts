@@ -1,12 +1,11 @@
 import { randomInt } from 'node:crypto';
-import { chmod, link, open, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bodies, type CheckpointTarget, effectiveTimeout } from '../api/kubelet-checkpoint.ts';
 import type { WatchRuntime } from '../api/runtime-events.ts';
-import { fileNameTime, makeFileName } from '../checkpoint/file-name.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { ContainerState } from '../gen/cri/v1/api_pb.ts';
-import { isTemporaryName, privateDirectory, privateFile, syncDirectory } from '../localfs/atomic-file.ts';
+import { isTemporaryName, privateDirectory, privateFile } from '../localfs/atomic-file.ts';
 import { makeDirectories } from '../localfs/make-directories.ts';
 import type { Checkpointer, FinishedCheckpoint } from './checkpointer.ts';
 import type { FreeSpace } from './free-space.ts';
@@ -15,6 +14,7 @@ import { labels } from './labels.ts';
 import { memoryOf } from './memory-estimate.ts';
 import type { Runtime } from './pod-runtime.ts';
 import { CheckpointProgress, type Tell } from './progress.ts';
+import { publishArchive } from './publish-archive.ts';
 import { fromRpc, hintOf, rpcErrorText } from './rpc-error.ts';
 
 export interface ContainerCheckpointOptions {
@@ -124,7 +124,7 @@ export class ContainerCheckpoints implements Checkpointer {
     const progress = new CheckpointProgress([running.id], watch, memory, tell);
     try {
       await space.during(signal, (again) => this.#capture(running.id, temporary, timeout, again));
-      const path = await this.#publish(temporary, target);
+      const path = await publishArchive(temporary, directory, target, this.#options.now);
       const { frozenMicroseconds } = progress;
       const { size } = await stat(path);
       return { path, size, ...(frozenMicroseconds === undefined ? {} : { frozenMicroseconds }) };
@@ -154,24 +154,6 @@ export class ContainerCheckpoints implements Checkpointer {
       await handle.sync();
     } finally {
       await handle.close();
-    }
-  }
-
-  /** Gives the complete archive its name. A second link cannot replace what is there, unlike a rename. */
-  async #publish(temporary: string, target: CheckpointTarget): Promise<string> {
-    const { directory, now = Date.now } = this.#options;
-    for (let precise = false; ; precise = true) {
-      const at = now();
-      const time = fileNameTime(at, -new Date(at).getTimezoneOffset(), precise);
-      const path = join(directory, makeFileName({ ...target, time }));
-      try {
-        await link(temporary, path);
-        await syncDirectory(directory);
-        return path;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-        if (precise) await new Promise((done) => setTimeout(done, 1));
-      }
     }
   }
 

@@ -37,17 +37,7 @@ export async function openContainer(
   signal: AbortSignal,
 ): Promise<Checkpoint> {
   if (kind === 'container') return openCheckpoint(path, { signal });
-  const { containers } = await readPodArchive(path, signal);
-  const names = Object.keys(containers).sort();
-  const name = container ?? (names.length === 1 ? names[0] : undefined);
-  const known = `the archive has ${names.join(', ')}`;
-  if (name === undefined) throw new CodedError('invalid-argument', 'name one container', { hint: known });
-  const member = Object.hasOwn(containers, name) ? containers[name] : undefined;
-  if (member === undefined) {
-    throw new CodedError('not-found', `the archive has no container ${JSON.stringify(name)}`, {
-      hint: known,
-    });
-  }
+  const { member } = await containerMember(path, container, signal);
   const source = await openFileSource(path);
   try {
     const entry = (await indexTar(source, { signal })).content(member);
@@ -60,6 +50,35 @@ export async function openContainer(
     await source.close();
     throw error;
   }
+}
+
+/**
+ * Which container of the archive of a pod is meant, and the member that is its archive.
+ * @throws CodedError `not-found`, or `invalid-argument` where it has several and none is named
+ */
+export async function containerMember(
+  path: string,
+  container: string | undefined,
+  signal: AbortSignal,
+): Promise<{ name: string; member: string }> {
+  const { containers } = await readPodArchive(path, signal);
+  const names = Object.keys(containers).sort();
+  const name = container ?? (names.length === 1 ? names[0] : undefined);
+  const known = `the archive has ${names.join(', ')}`;
+  if (name === undefined) throw new CodedError('invalid-argument', 'name one container', { hint: known });
+  const member = Object.hasOwn(containers, name) ? containers[name] : undefined;
+  if (member !== undefined) return { name, member };
+  throw new CodedError('not-found', `the archive has no container ${JSON.stringify(name)}`, { hint: known });
+}
+
+/** The path by which the archive of one container is opened, as {@link containerMember} chooses it. */
+export async function containerPath(
+  { path, kind }: Where,
+  container: string | undefined,
+  signal: AbortSignal,
+): Promise<string> {
+  if (kind === 'container') return path;
+  return `${path}/${(await containerMember(path, container, signal)).member}`;
 }
 
 async function described(checkpoint: Checkpoint, signal: AbortSignal): Promise<DescribedContainer> {
