@@ -1,7 +1,5 @@
-import type { ErrorCode } from '../errors/code.ts';
-import { errorCodes } from '../errors/code.ts';
-import { CodedError } from '../errors/coded-error.ts';
-import { type EndpointName, endpoints, targetOf } from './endpoints.ts';
+import type { HttpStream } from './api-calls.ts';
+import { ArchiveCalls } from './archive-calls.ts';
 import { type CheckpointResponse, type CheckpointTarget, checkpointPath } from './kubelet-checkpoint.ts';
 import type {
   CheckpointDescription,
@@ -10,7 +8,6 @@ import type {
   CpuSummary,
   DeviceSummary,
   DrainResult,
-  ErrorBody,
   ExecRequest,
   InspectRequest,
   List,
@@ -32,32 +29,7 @@ import type {
 } from './stasis.ts';
 import { eventsIn, linesIn } from './text-stream.ts';
 
-export interface HttpRequest {
-  method: string;
-  /** With its query. */
-  path: string;
-  /** JSON text. */
-  body?: string;
-  headers?: Readonly<Record<string, string>>;
-}
-
-export interface HttpAnswer {
-  status: number;
-  body: string;
-}
-
-/** Carries a request to the daemon and brings back the answer, whatever its status. */
-export type Send = (request: HttpRequest, signal: AbortSignal) => Promise<HttpAnswer>;
-
-/** An answer whose body comes piece by piece. */
-export interface HttpStream {
-  status: number;
-  /** Names in lower case. */
-  headers: Readonly<Record<string, string>>;
-  body: AsyncIterable<Uint8Array>;
-}
-
-export type StreamSend = (request: HttpRequest, signal: AbortSignal) => Promise<HttpStream>;
+export type { HttpAnswer, HttpRequest, HttpStream, Send, StreamSend } from './api-calls.ts';
 
 /** Where a download goes on: from this byte, if the archive is still the one of this tag. */
 export interface ResumeAt {
@@ -65,32 +37,15 @@ export interface ResumeAt {
   tag: string;
 }
 
-type Parts = Readonly<Record<string, string>>;
-type Query = Readonly<Record<string, string | number | boolean | undefined>>;
-interface Call {
-  parts?: Parts;
-  query?: Query;
-  body?: unknown;
-}
-
 /** The daemon's API in types. Every method fails with a CodedError that has the daemon's words. */
-export class StasisClient {
-  readonly #send: Send;
-  readonly #stream: StreamSend | undefined;
-
-  /** @param stream for downloads, searches and events; they fail without it */
-  constructor(send: Send, stream?: StreamSend) {
-    this.#send = send;
-    this.#stream = stream;
-  }
-
+export class StasisClient extends ArchiveCalls {
   /** Through the Kubelet Checkpoint API. @returns paths of the archives on the node */
   async checkpointContainer(
     target: CheckpointTarget,
     timeout: number | undefined,
     signal: AbortSignal,
   ): Promise<string[]> {
-    const answer = await this.#request('POST', checkpointPath(target, timeout), undefined, signal);
+    const answer = await this.request('POST', checkpointPath(target, timeout), undefined, signal);
     return (JSON.parse(answer) as CheckpointResponse).items;
   }
 
@@ -100,7 +55,7 @@ export class StasisClient {
     timeout: number | undefined,
     signal: AbortSignal,
   ): Promise<ContainerCheckpointResult> {
-    return this.#json('checkpointContainer', { parts: { ...target }, query: { timeout } }, signal);
+    return this.json('checkpointContainer', { parts: { ...target }, query: { timeout } }, signal);
   }
 
   checkpointPod(
@@ -111,7 +66,7 @@ export class StasisClient {
     volumes?: string,
   ): Promise<PodCheckpointResult> {
     const query = { timeout, volumes };
-    return this.#json('checkpointPod', { parts: { namespace, pod }, query }, signal);
+    return this.json('checkpointPod', { parts: { namespace, pod }, query }, signal);
   }
 
   /** Begins the checkpoint of a container, or of a pod, that goes on without us. */
@@ -124,75 +79,75 @@ export class StasisClient {
     const { container, ...pod } = target;
     const query = { timeout, async: true };
     return container === undefined
-      ? this.#json('checkpointPod', { parts: pod, query: { ...query, volumes } }, signal)
-      : this.#json('checkpointContainer', { parts: { ...pod, container }, query }, signal);
+      ? this.json('checkpointPod', { parts: pod, query: { ...query, volumes } }, signal)
+      : this.json('checkpointContainer', { parts: { ...pod, container }, query }, signal);
   }
 
   operations(signal: AbortSignal): Promise<List<Operation>> {
-    return this.#json('operations', {}, signal);
+    return this.json('operations', {}, signal);
   }
 
   operation(operation: string, signal: AbortSignal): Promise<Operation> {
-    return this.#json('operation', { parts: { operation } }, signal);
+    return this.json('operation', { parts: { operation } }, signal);
   }
 
   /** The operation now and whenever it changes; ends after its end. */
   async *follow(operation: string, signal: AbortSignal): AsyncGenerator<Operation> {
-    const { body } = await this.#open('operationEvents', { parts: { operation } }, signal);
+    const { body } = await this.open('operationEvents', { parts: { operation } }, signal);
     for await (const event of eventsIn(body)) yield JSON.parse(event) as Operation;
   }
 
   /** Cancels it and waits for its end; forgets one that has ended. */
   cancel(operation: string, signal: AbortSignal): Promise<Operation> {
-    return this.#json('cancelOperation', { parts: { operation } }, signal);
+    return this.json('cancelOperation', { parts: { operation } }, signal);
   }
 
   drain(timeout: number | undefined, signal: AbortSignal, volumes?: string): Promise<DrainResult> {
-    return this.#json('drain', { query: { timeout, volumes } }, signal);
+    return this.json('drain', { query: { timeout, volumes } }, signal);
   }
 
   uncordon(signal: AbortSignal): Promise<NodeStatus> {
-    return this.#json('uncordon', {}, signal);
+    return this.json('uncordon', {}, signal);
   }
 
   restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreResult> {
-    return this.#json('restore', { body: request }, signal);
+    return this.json('restore', { body: request }, signal);
   }
 
   node(signal: AbortSignal): Promise<NodeStatus> {
-    return this.#json('node', {}, signal);
+    return this.json('node', {}, signal);
   }
 
   runtime(signal: AbortSignal): Promise<RuntimeStatus> {
-    return this.#json('runtime', {}, signal);
+    return this.json('runtime', {}, signal);
   }
 
   /** One line for each check. @throws CodedError with those lines where one fails */
   ready(signal: AbortSignal): Promise<string> {
-    return this.#call('ready', { query: { verbose: true } }, signal);
+    return this.call('ready', { query: { verbose: true } }, signal);
   }
 
   /** In the text format of Prometheus. */
   metrics(signal: AbortSignal): Promise<string> {
-    return this.#call('metrics', {}, signal);
+    return this.call('metrics', {}, signal);
   }
 
   /** The OpenAPI document. */
   document(signal: AbortSignal): Promise<Record<string, unknown>> {
-    return this.#json('document', {}, signal);
+    return this.json('document', {}, signal);
   }
 
   pods(signal: AbortSignal): Promise<List<PodSummary>> {
-    return this.#json('pods', {}, signal);
+    return this.json('pods', {}, signal);
   }
 
   pod(namespace: string, pod: string, signal: AbortSignal): Promise<PodDetails> {
-    return this.#json('pod', { parts: { namespace, pod } }, signal);
+    return this.json('pod', { parts: { namespace, pod } }, signal);
   }
 
   /** @returns the path at which the streams of the command are opened */
   async exec(namespace: string, pod: string, request: ExecRequest, signal: AbortSignal): Promise<string> {
-    const granted = this.#json<StreamGrant>('exec', { parts: { namespace, pod }, body: request }, signal);
+    const granted = this.json<StreamGrant>('exec', { parts: { namespace, pod }, body: request }, signal);
     return (await granted).path;
   }
 
@@ -203,48 +158,48 @@ export class StasisClient {
     query: { container?: string; tail?: number; follow: boolean; previous: boolean },
     signal: AbortSignal,
   ): Promise<string> {
-    const granted = this.#json<StreamGrant>('log', { parts: { namespace, pod }, query }, signal);
+    const granted = this.json<StreamGrant>('log', { parts: { namespace, pod }, query }, signal);
     return (await granted).path;
   }
 
   async deletePod(namespace: string, pod: string, signal: AbortSignal): Promise<void> {
-    await this.#call('deletePod', { parts: { namespace, pod } }, signal);
+    await this.call('deletePod', { parts: { namespace, pod } }, signal);
   }
 
   cpus(signal: AbortSignal): Promise<List<CpuSummary>> {
-    return this.#json('cpus', {}, signal);
+    return this.json('cpus', {}, signal);
   }
 
   devices(signal: AbortSignal): Promise<List<DeviceSummary>> {
-    return this.#json('devices', {}, signal);
+    return this.json('devices', {}, signal);
   }
 
   checkpoints(signal: AbortSignal): Promise<List<CheckpointSummary>> {
-    return this.#json('checkpoints', {}, signal);
+    return this.json('checkpoints', {}, signal);
   }
 
   describeCheckpoint(checkpoint: string, signal: AbortSignal): Promise<CheckpointDescription> {
-    return this.#json('checkpoint', { parts: { checkpoint } }, signal);
+    return this.json('checkpoint', { parts: { checkpoint } }, signal);
   }
 
   /** @param force delete it although it is pinned */
   async deleteCheckpoint(checkpoint: string, force: boolean, signal: AbortSignal): Promise<void> {
     const query = { force: force ? true : undefined };
-    await this.#call('deleteCheckpoint', { parts: { checkpoint }, query }, signal);
+    await this.call('deleteCheckpoint', { parts: { checkpoint }, query }, signal);
   }
 
   pin(checkpoint: string, reason: string, signal: AbortSignal): Promise<CheckpointDescription> {
-    return this.#json('pin', { parts: { checkpoint }, body: { reason } }, signal);
+    return this.json('pin', { parts: { checkpoint }, body: { reason } }, signal);
   }
 
   unpin(checkpoint: string, signal: AbortSignal): Promise<CheckpointDescription> {
-    return this.#json('unpin', { parts: { checkpoint } }, signal);
+    return this.json('unpin', { parts: { checkpoint } }, signal);
   }
 
   /** The archive's bytes, all of them or from where an earlier download ended; the tag is in the header `etag`. */
   download(checkpoint: string, from: ResumeAt | undefined, signal: AbortSignal): Promise<HttpStream> {
     const headers = from ? { range: `bytes=${from.offset}-`, 'if-range': from.tag } : {};
-    return this.#open('download', { parts: { checkpoint } }, signal, headers);
+    return this.open('download', { parts: { checkpoint } }, signal, headers);
   }
 
   inspect(
@@ -252,7 +207,7 @@ export class StasisClient {
     request: InspectRequest,
     signal: AbortSignal,
   ): Promise<Record<string, unknown>> {
-    return this.#json('inspect', { parts: { checkpoint }, query: { ...request } }, signal);
+    return this.json('inspect', { parts: { checkpoint }, query: { ...request } }, signal);
   }
 
   /** Hits as they are found, and last how it ended. */
@@ -263,81 +218,19 @@ export class StasisClient {
     signal: AbortSignal,
   ): AsyncGenerator<SearchHit | SearchEnd> {
     const call = { parts: { checkpoint }, query: { container }, body: request };
-    const { body } = await this.#open('search', call, signal);
+    const { body } = await this.open('search', call, signal);
     for await (const line of linesIn(body)) yield JSON.parse(line) as SearchHit | SearchEnd;
   }
 
   stateFiles(signal: AbortSignal): Promise<List<StateFileSummary>> {
-    return this.#json('stateFiles', {}, signal);
+    return this.json('stateFiles', {}, signal);
   }
 
   verifyState(signal: AbortSignal): Promise<List<StateFileReport>> {
-    return this.#json('verifyState', {}, signal);
+    return this.json('verifyState', {}, signal);
   }
 
   stateContent(file: string, signal: AbortSignal): Promise<StateContent> {
-    return this.#json('stateContent', { query: { file } }, signal);
-  }
-
-  async #json<T>(name: EndpointName, call: Call, signal: AbortSignal): Promise<T> {
-    return JSON.parse(await this.#call(name, call, signal)) as T;
-  }
-
-  #call(name: EndpointName, { parts, query, body }: Call, signal: AbortSignal): Promise<string> {
-    return this.#request(endpoints[name].method, targetOf(name, parts, query), body, signal);
-  }
-
-  async #request(method: string, path: string, body: unknown, signal: AbortSignal): Promise<string> {
-    const request = { method, path, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-    const answer = await this.#send(request, signal);
-    if (answer.status >= 200 && answer.status < 300) return answer.body;
-    throw errorOf(answer);
-  }
-
-  async #open(
-    name: EndpointName,
-    { parts, query, body }: Call,
-    signal: AbortSignal,
-    headers: Readonly<Record<string, string>> = {},
-  ): Promise<HttpStream> {
-    if (!this.#stream) throw new CodedError('unsupported', 'this client cannot read answers piece by piece');
-    const path = targetOf(name, parts, query);
-    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
-    const answer = await this.#stream({ method: endpoints[name].method, path, headers, ...sent }, signal);
-    if (answer.status >= 200 && answer.status < 300) return answer;
-    let text = '';
-    for await (const line of linesIn(answer.body)) text += `${line}\n`;
-    throw errorOf({ status: answer.status, body: text });
+    return this.json('stateContent', { query: { file } }, signal);
   }
 }
-
-/** What the daemon said was wrong: in JSON from our own API, in plain text from the kubelet's. */
-function errorOf({ status, body }: HttpAnswer): CodedError {
-  const code = codes[status] ?? 'internal';
-  try {
-    const { error } = JSON.parse(body) as ErrorBody;
-    const known = errorCodes.find((item) => item === error.code) ?? code;
-    return new CodedError(known, error.message, error.hint ? { hint: error.hint } : {});
-  } catch {
-    const text = body.trim() || `the daemon answered with status ${status}`;
-    const hint = hints[status];
-    return new CodedError(code, text, hint ? { hint } : {});
-  }
-}
-
-const codes: Record<number, ErrorCode> = {
-  400: 'invalid-argument',
-  401: 'unauthenticated',
-  403: 'permission-denied',
-  404: 'not-found',
-  406: 'invalid-argument',
-  409: 'failed-precondition',
-  416: 'invalid-argument',
-  429: 'busy',
-  503: 'unavailable',
-};
-
-const hints: Record<number, string> = {
-  401: 'give a token that the daemon knows with --token-file, or a client certificate',
-  403: 'who this is may not do it: add a rule to the policy, or ask someone who may',
-};

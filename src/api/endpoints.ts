@@ -1,41 +1,9 @@
-import type { SchemaName } from './schemas.ts';
+import { archiveEndpoints } from './archive-endpoints.ts';
+import { apiRoot, container, type Endpoint, json, none, one, type Parameter, text } from './endpoint.ts';
 
 /** Every path of the daemon with what may be asked of it: the routes and the OpenAPI document are made from it. */
 
-export const apiRoot = '/apis/stasis/v1';
-
-/** A parameter in the query. */
-export type Parameter =
-  | { type: 'integer'; maximum: number; about: string }
-  | { type: 'boolean'; about: string }
-  | { type: 'string'; about: string; required?: boolean; values?: readonly string[] };
-
-export interface Endpoint {
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** With `{name}` for each part that varies. */
-  path: string;
-  about: string;
-  query?: Readonly<Record<string, Parameter>>;
-  /** What the body has to be; none is read where this is left out. */
-  body?: SchemaName;
-  /** Whether the body may be left out. */
-  bodyOptional?: boolean;
-  /** Status of a success → what comes back. */
-  answers: Readonly<Record<number, Answer>>;
-  /** Whether anyone is answered. */
-  open?: boolean;
-}
-
-export interface Answer {
-  about: string;
-  /** Content type; JSON where a schema is given alone. */
-  type?: string;
-  schema?: SchemaName;
-}
-
-const json = (schema: SchemaName, about: string): Answer => ({ about, schema });
-const text = (about: string): Answer => ({ about, type: 'text/plain; charset=utf-8' });
-const none = (about: string): Answer => ({ about });
+export { apiRoot, type Endpoint, type Parameter } from './endpoint.ts';
 
 const timeout: Parameter = {
   type: 'integer',
@@ -51,11 +19,6 @@ const volumes: Parameter = {
   values: ['emptydir', 'none'],
   about: 'Which volumes of the pod are captured with it; emptydir where it is left out.',
 };
-const container: Parameter = {
-  type: 'string',
-  about: 'Which container of the archive of a pod; needed only where it has several.',
-};
-const one = `${apiRoot}/checkpoints/{checkpoint}`;
 const pod = `${apiRoot}/pods/{namespace}/{pod}`;
 
 export const endpoints = {
@@ -319,6 +282,7 @@ export const endpoints = {
     query: { file: { type: 'string', required: true, about: 'Its name in the list.' } },
     answers: { 200: json('StateContent', 'What is in it.') },
   },
+  ...archiveEndpoints,
 } as const satisfies Record<string, Endpoint>;
 
 export type EndpointName = keyof typeof endpoints;

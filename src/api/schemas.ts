@@ -1,29 +1,22 @@
 import { errorCodes } from '../errors/code.ts';
+import { archiveSchemas } from './archive-schemas.ts';
+import {
+  count,
+  exactly,
+  flag,
+  list,
+  listOf,
+  oneOf,
+  open,
+  path,
+  refer,
+  type Schema,
+  text,
+  time,
+  typed,
+} from './schema-words.ts';
 
 /** The shapes of all bodies as JSON Schema 2020-12. Members that are not named are refused, but where said. */
-
-type Schema = Readonly<Record<string, unknown>>;
-
-const text: Schema = { type: 'string' };
-const path: Schema = { type: 'string', pattern: '^/' };
-const flag: Schema = { type: 'boolean' };
-const count: Schema = { type: 'integer', minimum: 0 };
-const time: Schema = { type: 'string', pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?Z$' };
-const refer = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
-const listOf = (items: Schema): Schema => ({ type: 'array', items });
-const oneOf = (...values: readonly string[]): Schema => ({ enum: values });
-/** An object with exactly these members; a question mark at the end of a name lets it be absent. */
-function exactly(members: Readonly<Record<string, Schema>>): Schema {
-  const entries = Object.entries(members);
-  return {
-    type: 'object',
-    properties: Object.fromEntries(entries.map(([name, schema]) => [name.replace(/\?$/, ''), schema])),
-    required: entries.flatMap(([name]) => (name.endsWith('?') ? [] : [name])),
-    additionalProperties: false,
-  };
-}
-const typed = (kind: string) => ({ apiVersion: oneOf('stasis/v1'), kind: oneOf(kind) });
-const list = (kind: string, item: string): Schema => exactly({ ...typed(kind), items: listOf(refer(item)) });
 
 const checkpointSummary = {
   name: text,
@@ -57,12 +50,6 @@ const madeCheckpoint = {
   size: count,
   'frozenMicroseconds?': count,
 };
-
-/** Further members are of the file's own kind, or those of a section. */
-const open = (members: Readonly<Record<string, Schema>>): Schema => ({
-  ...exactly(members),
-  additionalProperties: true,
-});
 
 export const schemas = {
   Error: exactly({
@@ -240,6 +227,7 @@ export const schemas = {
     valid: flag,
     content: {},
   }),
+  ...archiveSchemas,
 } as const satisfies Record<string, Schema>;
 
 export type SchemaName = keyof typeof schemas;

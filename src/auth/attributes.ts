@@ -12,7 +12,7 @@ export interface User {
 
 /** What is asked of an authorizer: the kubelet's own mapping of a request to a node resource. */
 export interface Attributes {
-  /** `create`, `get`, `update`, `patch`, `delete`, or empty for any other method. */
+  /** `create`, `get`, `update`, `patch`, `delete`, a verb of our own, or empty for any other method. */
   verb: string;
   apiGroup: '';
   apiVersion: 'v1';
@@ -57,7 +57,12 @@ const prefixes: readonly (readonly [prefix: string, subresources: readonly strin
 /** Making checkpoints, below the pods. */
 const makes = new RegExp(`^${apiRoot}/pods/[^/]+/[^/]+/(?:containers/[^/]+/)?checkpoint$`);
 /** What shows memory, arguments or environments: secrets. All of it only reads, whatever the method. */
-const shows = new RegExp(`^${apiRoot}/checkpoints/[^/]+/(?:archive|inspect|search)$`);
+const shows = new RegExp(
+  `^${apiRoot}/(?:extract|checkpoints/[^/]+/(?:archive|inspect|search|verify|members?|extract|diff|memory(?:/content)?|core|image))$`,
+);
+
+/** What makes one archive of another: verbs of their own, for whoever may make checkpoints need not do that. */
+const derives = new RegExp(`^${apiRoot}/checkpoints/[^/]+/(convert|edit)$`);
 
 /** A command can do everything that its container can: whoever may list pods may not run one. */
 const streams = new RegExp(`^${apiRoot}/pods/[^/]+/[^/]+/(exec|log)$`);
@@ -65,13 +70,19 @@ const streams = new RegExp(`^${apiRoot}/pods/[^/]+/[^/]+/(exec|log)$`);
 /** The attributes of a request with this method and decoded path. */
 export function attributesOf(method: string, path: string, node: string): Attributes {
   return {
-    verb: shows.test(path) && method === 'POST' ? 'get' : (verbs[method] ?? ''),
+    verb: verbOf(method, path),
     apiGroup: '',
     apiVersion: 'v1',
     resource: 'nodes',
     subresources: subresourcesOf(path),
     name: node,
   };
+}
+
+function verbOf(method: string, path: string): string {
+  if (method === 'POST' && shows.test(path)) return 'get';
+  const own = method === 'POST' ? derives.exec(path)?.[1] : undefined;
+  return own ?? verbs[method] ?? '';
 }
 
 function subresourcesOf(path: string): readonly string[] {

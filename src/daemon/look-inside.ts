@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { SearchEnd, SearchHit, StateContent, StateFileReport, StateFileSummary } from '../api/stasis.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
+import type { MakeResult } from '../pods/look-tasks.ts';
 import type { LookInside } from '../pods/node-control.ts';
 import type { LookMessage, LookTask } from './look-task.ts';
 
@@ -9,6 +10,8 @@ const mostLooks = 4;
 /** Milliseconds after which a look is given up. */
 const searchTime = 600_000;
 const otherTime = 120_000;
+/** The same for what is read or written whole: as long as a large archive takes on a slow disk. */
+const wholeTime = 3_600_000;
 
 /** Looks into archives and state files in threads of their own, a few at once. */
 export function lookInside(rootDirectory: string): LookInside {
@@ -26,6 +29,9 @@ export function lookInside(rootDirectory: string): LookInside {
     stateFiles: (signal) => one<StateFileSummary[]>({ kind: 'stateFiles', rootDirectory }, signal),
     verifyState: (signal) => one<StateFileReport[]>({ kind: 'verifyState', rootDirectory }, signal),
     stateContent: (file, signal) => one<StateContent>({ kind: 'stateContent', rootDirectory, file }, signal),
+    print: (task, signal) => one<string>({ kind: 'print', task }, signal),
+    read: (task, signal) => look({ kind: 'read', task }, places, signal) as AsyncIterable<Uint8Array>,
+    make: (task, signal) => one<MakeResult>({ kind: 'make', task }, signal),
   };
 }
 
@@ -47,7 +53,7 @@ async function* look(task: LookTask, places: { free: number }, signal: AbortSign
   thread.on('message', tell);
   thread.on('error', (error) => tell(failed('resource-exhausted', messageOf(error))));
   thread.on('exit', () => tell(failed('internal', 'the thread ended')));
-  const all = AbortSignal.any([signal, AbortSignal.timeout(task.kind === 'search' ? searchTime : otherTime)]);
+  const all = AbortSignal.any([signal, AbortSignal.timeout(timeOf(task))]);
   const stop = (): void =>
     tell(failed(signal.aborted ? 'cancelled' : 'deadline-exceeded', 'it took too long'));
   all.addEventListener('abort', stop, { once: true });
@@ -69,6 +75,11 @@ async function* look(task: LookTask, places: { free: number }, signal: AbortSign
     places.free++;
     await thread.terminate();
   }
+}
+
+function timeOf({ kind }: LookTask): number {
+  if (kind === 'search') return searchTime;
+  return kind === 'print' || kind === 'read' || kind === 'make' ? wholeTime : otherTime;
 }
 
 function failed(

@@ -1,5 +1,6 @@
 import type { CheckpointSummary, InspectRequest, SearchRequest } from '../api/stasis.ts';
 import type { ErrorCode } from '../errors/code.ts';
+import type { MakeTask, PrintTask, ReadTask } from '../pods/look-tasks.ts';
 
 /** What one thread is to look at. */
 export type LookTask =
@@ -11,7 +12,10 @@ export type LookTask =
       request: SearchRequest;
     }
   | { kind: 'stateFiles' | 'verifyState'; rootDirectory: string }
-  | { kind: 'stateContent'; rootDirectory: string; file: string };
+  | { kind: 'stateContent'; rootDirectory: string; file: string }
+  | { kind: 'print'; task: PrintTask }
+  | { kind: 'read'; task: ReadTask }
+  | { kind: 'make'; task: MakeTask };
 
 /** What it sends: values one after the other, then how it ended. */
 export type LookMessage =

@@ -16,8 +16,10 @@ import { readReport } from '../inspect/report.ts';
 import { type SectionName, sectionNames } from '../inspect/sections.ts';
 import { lateCodec } from '../localfs/late-codec.ts';
 import { openContainer } from '../pods/described-containers.ts';
+import { printed, sendBytes } from './look-archive.ts';
 import { stateContent, stateFiles, verifyState } from './look-state.ts';
 import { type LookMessage, type LookTask, window } from './look-task.ts';
+import { makeArchive } from './make-archive.ts';
 
 const never = new AbortController().signal;
 const port = parentPort;
@@ -48,6 +50,10 @@ async function run(task: LookTask): Promise<void> {
   if (task.kind === 'search') return search(task);
   if (task.kind === 'stateFiles') return send(await stateFiles(task.rootDirectory));
   if (task.kind === 'stateContent') return send(await stateContent(task.rootDirectory, task.file));
+  if (task.kind === 'print') return send(await printed(task.task));
+  // Of a view, all of the memory below it would be copied.
+  if (task.kind === 'read') return sendBytes(task.task, (piece) => send(piece.slice()));
+  if (task.kind === 'make') return send(await makeArchive(task.task));
   return send(await verifyState(task.rootDirectory));
 }
 

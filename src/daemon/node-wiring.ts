@@ -12,6 +12,7 @@ import { ContainerRestores } from '../pods/container-restores.ts';
 import { FreeSpace } from '../pods/free-space.ts';
 import { InTurn } from '../pods/in-turn.ts';
 import { KeptCheckpoints } from '../pods/kept-checkpoints.ts';
+import { MadeArchives } from '../pods/made-archives.ts';
 import { ManifestDirectory } from '../pods/manifest-directory.ts';
 import { Node } from '../pods/node.ts';
 import { type Log, NodePods } from '../pods/node-pods.ts';
@@ -58,6 +59,13 @@ export async function startNode(parts: NodeParts) {
   const { pods, directories, devices, cpus, memory, hostIP } = await openPods(parts, runtime, images);
   const captures = await openCaptures(parts, { runtime, images, pods, directories, directory });
   await pullGivenImages(settings, images, stopping);
+  const look = lookInside(rootDirectory);
+  const made = new MadeArchives({
+    directory: directory.path,
+    kept: captures.kept,
+    space: captures.space,
+    look,
+  });
   const control = new Node(
     {
       name: settings.nodeName,
@@ -66,7 +74,7 @@ export async function startNode(parts: NodeParts) {
       runtime,
       pods,
       ...captures,
-      look: lookInside(rootDirectory),
+      ...{ look, made },
       describeRuntime: (signal) => opening.describe(signal),
       devices: () => devices.list(pods),
       cpus: () => cpus.list(pods),

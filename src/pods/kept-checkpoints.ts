@@ -29,6 +29,11 @@ export class KeptCheckpoints {
     this.#options = options;
   }
 
+  /** Path of the directory. */
+  get directory(): string {
+    return this.#options.directory.path;
+  }
+
   async list(): Promise<CheckpointSummary[]> {
     const { directory } = this.#options;
     const listed = new Map((await directory.list()).map((item) => [`${item.pod.sandboxId}.tar`, item.pod]));

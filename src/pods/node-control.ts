@@ -1,3 +1,4 @@
+import type { ConvertRequest, EditRequest } from '../api/archive-shapes.ts';
 import type { CheckpointTarget } from '../api/kubelet-checkpoint.ts';
 import type {
   CheckpointDescription,
@@ -20,9 +21,15 @@ import type {
   StateFileSummary,
 } from '../api/stasis.ts';
 import type { Checkpointer } from './checkpointer.ts';
+import type { MakeResult, MakeTask, PrintTask, ReadTask } from './look-tasks.ts';
 import type { PodCheckpointChoices } from './pod-checkpoints.ts';
 import type { PodStreams } from './pod-streams.ts';
 import type { Tell } from './progress.ts';
+
+/** What is to be made of an archive. */
+export type MakeRequest =
+  | { kind: 'convert'; request: ConvertRequest }
+  | { kind: 'edit'; request: EditRequest };
 
 /** One thing that has to be right for the node to do its work. */
 export interface ReadyCheck {
@@ -45,6 +52,12 @@ export interface LookInside {
   verifyState(signal: AbortSignal): Promise<StateFileReport[]>;
   /** @throws CodedError `not-found` for a name that is not in the list */
   stateContent(file: string, signal: AbortSignal): Promise<StateContent>;
+  /** The text of the command line's JSON. @throws CodedError */
+  print(task: PrintTask, signal: AbortSignal): Promise<string>;
+  /** Bytes as they are read. @throws CodedError */
+  read(task: ReadTask, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** @throws CodedError; whatever was written by then is left to whoever asked */
+  make(task: MakeTask, signal: AbortSignal): Promise<MakeResult>;
 }
 
 /** Everything that our own API lets a client do on this node. */
@@ -86,4 +99,12 @@ export interface NodeControl extends Checkpointer {
   unpinCheckpoint(name: string): Promise<void>;
   /** @throws CodedError `not-found`; `failed-precondition` for one that is pinned, without `force` */
   deleteCheckpoint(name: string, force: boolean): Promise<void>;
+  /** Everything that is listed, in one archive: what `stasis extract` writes. */
+  extract(compression: 'none' | 'gzip' | 'zstd', signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** A new archive of a container, made of another one, which stays. @returns the new one */
+  makeArchive(
+    of: CheckpointSummary,
+    request: MakeRequest,
+    signal: AbortSignal,
+  ): Promise<{ checkpoint: CheckpointSummary } & MakeResult>;
 }

@@ -20,7 +20,9 @@ import type { ContainerCheckpoints } from './container-checkpoints.ts';
 import { type ContainerRestores, kindOfArchive } from './container-restores.ts';
 import type { FreeSpace } from './free-space.ts';
 import type { KeptCheckpoints } from './kept-checkpoints.ts';
-import type { LookInside, NodeControl, ReadyCheck } from './node-control.ts';
+import type { MakeResult } from './look-tasks.ts';
+import type { MadeArchives } from './made-archives.ts';
+import type { LookInside, MakeRequest, NodeControl, ReadyCheck } from './node-control.ts';
 import type { NodePods } from './node-pods.ts';
 import { gracePeriod, podName } from './pod.ts';
 import type { PodCheckpointChoices, PodCheckpoints } from './pod-checkpoints.ts';
@@ -37,6 +39,7 @@ export interface NodeOptions {
   runtime: Runtime;
   pods: NodePods;
   kept: KeptCheckpoints;
+  made: MadeArchives;
   space: FreeSpace;
   look: LookInside;
   /** What there is to know about the container runtime. */
@@ -244,6 +247,19 @@ export class Node implements NodeControl {
 
   deleteCheckpoint(name: string, force: boolean): Promise<void> {
     return this.#options.kept.delete(name, force);
+  }
+
+  extract(compression: 'none' | 'gzip' | 'zstd', signal: AbortSignal): AsyncIterable<Uint8Array> {
+    const { look, kept } = this.#options;
+    return look.read({ kind: 'extract', directory: kept.directory, compression }, signal);
+  }
+
+  makeArchive(
+    of: CheckpointSummary,
+    request: MakeRequest,
+    signal: AbortSignal,
+  ): Promise<{ checkpoint: CheckpointSummary } & MakeResult> {
+    return this.#options.made.make(of, request, signal);
   }
 }
 

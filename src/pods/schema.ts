@@ -67,6 +67,11 @@ export function mapOf<T>(item: Field<T>, most = 1000): Field<Record<string, T>> 
   };
 }
 
+/** A value of a map that may be null. */
+export function nullOr<T>(item: Field<T>): Field<T | null> {
+  return (value, path, reading) => (value === null ? null : item(value, path, reading));
+}
+
 /** Accepted because it changes nothing here; says why in the code that lists it. */
 export function meaningless(): Field<never> {
   return () => undefined;

@@ -81,7 +81,12 @@ function readQuery({ query = {} }: Endpoint, given: URLSearchParams): Map<string
         throw wrong(`${name} is ${JSON.stringify(text)}, not a whole number up to ${parameter.maximum}`);
       }
       values.set(name, number);
-    } else values.set(name, text);
+    } else {
+      if (parameter.values && !parameter.values.includes(text)) {
+        throw wrong(`${name} is ${JSON.stringify(text)}, not one of ${parameter.values.join(', ')}`);
+      }
+      values.set(name, text);
+    }
   }
   for (const [name, parameter] of Object.entries(query)) {
     if (parameter.type === 'string' && parameter.required && !values.has(name))

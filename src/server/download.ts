@@ -54,7 +54,7 @@ export async function download(path: string, { header, method }: ApiRequest): Pr
 }
 
 /** The name to save it under; some clients know the plain form alone. */
-function attachment(name: string): string {
+export function attachment(name: string): string {
   const plain = /^[A-Za-z0-9._:+-]+$/.test(name) ? ` filename="${name}";` : '';
   return `attachment;${plain} filename*=UTF-8''${encodeURIComponent(name)}`;
 }

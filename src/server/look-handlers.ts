@@ -11,6 +11,7 @@ import { CodedError } from '../errors/coded-error.ts';
 import { flag, integer, listOf, matching, object, oneOf } from '../pods/schema.ts';
 import { type ApiRequest, json, jsonText } from './api-request.ts';
 import type { ApiOptions, Handlers } from './stasis-routes.ts';
+import { streamed } from './streamed.ts';
 
 type Names = 'inspect' | 'search' | 'stateFiles' | 'verifyState' | 'stateContent';
 
@@ -45,7 +46,7 @@ export function lookHandlers({ node }: ApiOptions): Handlers<Names> {
       }
       const archive = await find(request);
       const hits = node.look.search(archive, request.query.text('container'), asked, request.signal);
-      return linesOf(hits);
+      return streamed(linesOf(hits), request, { 'content-type': 'application/jsonl' });
     },
     stateFiles: async ({ signal }) => {
       const items = await node.look.stateFiles(signal);
@@ -77,22 +78,8 @@ function inspectRequest({ query }: ApiRequest): InspectRequest {
   };
 }
 
-/** One line of JSON for each, sent as they come. The first is waited for, so that an error has its status. */
-async function linesOf(hits: AsyncIterable<SearchHit | SearchEnd>): Promise<Response> {
-  const iterator = hits[Symbol.asyncIterator]();
+/** One line of JSON for each. */
+async function* linesOf(hits: AsyncIterable<SearchHit | SearchEnd>): AsyncGenerator<Uint8Array> {
   const encoder = new TextEncoder();
-  let next = await iterator.next();
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      if (next.done) return controller.close();
-      controller.enqueue(encoder.encode(`${JSON.stringify(next.value)}\n`));
-      next = await iterator.next();
-      if (next.done) controller.close();
-    },
-    async cancel() {
-      await iterator.return?.();
-    },
-  });
-  const headers = { 'content-type': 'application/jsonl', 'cache-control': 'no-store' };
-  return new Response(body, { status: 200, headers });
+  for await (const hit of hits) yield encoder.encode(`${JSON.stringify(hit)}\n`);
 }

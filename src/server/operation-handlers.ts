@@ -7,6 +7,7 @@ import { volumeChoices } from '../pods/pod-volumes.ts';
 import type { Tell } from '../pods/progress.ts';
 import { type ApiRequest, json, type Query } from './api-request.ts';
 import { eventStream } from './event-stream.ts';
+import { enter } from './make-handlers.ts';
 import type { ApiOptions, Handlers } from './stasis-routes.ts';
 
 type Names =
@@ -73,12 +74,8 @@ async function checkpoint(
   target: OperationTarget,
   make: Make,
 ): Promise<Response> {
-  const { limits, metrics, operations } = options;
-  const leave = limits.enter(request.user);
-  if (typeof leave !== 'function') {
-    const { why, retryAfter } = leave;
-    throw new CodedError('busy', why, { data: { retryAfter } });
-  }
+  const { metrics, operations } = options;
+  const leave = enter(options, request.user);
   const kind = target.container === undefined ? 'pod' : 'container';
   const counted: Make = (signal, tell) => metrics.checkpoint(kind, () => make(signal, tell));
   try {

@@ -3,10 +3,12 @@ import type { CheckpointOperations } from '../pods/checkpoint-operations.ts';
 import type { NodeControl } from '../pods/node-control.ts';
 import { type ApiRequest, apiRequest } from './api-request.ts';
 import type { StasisApp, StasisContext } from './app.ts';
+import { archiveHandlers } from './archive-handlers.ts';
 import { checkpointHandlers } from './checkpoint-handlers.ts';
 import { documentHandlers } from './document-handlers.ts';
 import type { RequestLimits } from './limits.ts';
 import { lookHandlers } from './look-handlers.ts';
+import { makeHandlers } from './make-handlers.ts';
 import { nodeHandlers } from './node-handlers.ts';
 import { operationHandlers } from './operation-handlers.ts';
 import type { ServerMetrics } from './server-metrics.ts';
@@ -42,6 +44,8 @@ export function addStasisRoutes(app: StasisApp, options: ApiOptions): void {
     ...operationHandlers(options),
     ...checkpointHandlers(options),
     ...lookHandlers(options),
+    ...archiveHandlers(options),
+    ...makeHandlers(options),
   };
   for (const [name, handler] of Object.entries(handlers)) {
     const endpoint = endpointOf(name as RoutedName);

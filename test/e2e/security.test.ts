@@ -77,6 +77,16 @@ const allowed: Partial<Record<EndpointName, readonly Role[]>> = {
   download: ['analyst'],
   inspect: ['analyst'],
   search: ['analyst'],
+  verify: ['analyst'],
+  members: ['analyst'],
+  member: ['analyst'],
+  extractMembers: ['analyst'],
+  diff: ['analyst'],
+  memory: ['analyst'],
+  memoryContent: ['analyst'],
+  core: ['analyst'],
+  image: ['analyst'],
+  extract: ['analyst'],
 };
 
 test('each role may do what its rules say, on every path, and strangers nothing', needsRuntime, async (t) => {
@@ -164,6 +174,9 @@ test('bodies and queries that are not right are refused, each by its name', need
   const post = (path: string, body: string) =>
     ask(trust, port(node), path, { method: 'POST', body, ...as('root') });
   const search = '/apis/stasis/v1/checkpoints/x.tar/search';
+  const [convert, edit, extract] = ['convert', 'edit', 'extract'].map((name) =>
+    search.replace('search', name),
+  );
   const wrong: readonly [path: string, body: string, status: number, message: RegExp][] = [
     [search, '{', 400, /the body is not JSON/],
     [search, '{"patern":"x"}', 400, /patern is not supported here/],
@@ -172,6 +185,10 @@ test('bodies and queries that are not right are refused, each by its name', need
     [search, `{"pattern":"${'x'.repeat(5000)}"}`, 400, /pattern is .* at most 4096 characters/],
     [search, `{"pattern":"${'x'.repeat(2 << 20)}"}`, 507, /more than 1048576 bytes/],
     [`${search}?nonsense=1`, '{"pattern":"x"}', 400, /nonsense.* is no parameter of this path/],
+    [`${convert}`, '{"to":"stasis","output":"/etc/passwd"}', 400, /output is not supported here/],
+    [`${convert}`, '{"to":"stasis","bundle":"/run"}', 400, /bundle is not supported here/],
+    [`${edit}`, '{}', 400, /none of ports, annotations and image/],
+    [`${extract}`, '{"members":[]}', 400, /members names none/],
     ['/apis/stasis/v1/restore', '{"archive":"relative.tar"}', 400, /archive is .* not the absolute path/],
     ['/apis/stasis/v1/drain?timeout=-1', '', 400, /timeout is .*-1.*, not a whole number/],
     ['/apis/stasis/v1/drain?timeout=1&timeout=2', '', 400, /timeout is given twice/],
