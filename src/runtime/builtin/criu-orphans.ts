@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { type Cgroups, readCgroupFile } from './cgroups.ts';
 
 /** Milliseconds between two looks. */
@@ -6,19 +6,16 @@ const interval = 500;
 
 /**
  * A CRIU that is killed in the middle of a restore leaves processes behind, and the runtime waits for ever, as they
- * hold the other end of its connection. So they are ended when the first CRIU is dead and the runtime has not
- * noticed at the second look.
+ * hold the other end of its connection. So they are ended when the CRIU that the runtime started is dead and the
+ * runtime has not noticed at the second look.
  * @param path The cgroup of the supervisor, where all of them are.
  * @returns Ends the watch.
  */
 export function endCriuOrphans(cgroups: Cgroups, path: string): () => void {
   let dead: number | undefined;
   const look = async (): Promise<void> => {
-    const found = await criusIn(cgroups, path);
-    const zombie = found.find(({ state }) => state === 'Z')?.pid;
-    if (zombie !== undefined && zombie === dead) {
-      for (const { pid, state } of found) if (state !== 'Z') kill(pid);
-    }
+    const { living, zombie } = await criusIn(cgroups, path);
+    if (zombie !== undefined && zombie === dead) for (const pid of living) kill(pid);
     dead = zombie;
   };
   const timer = setInterval(() => void look().catch(() => undefined), interval);
@@ -26,16 +23,41 @@ export function endCriuOrphans(cgroups: Cgroups, path: string): () => void {
   return () => clearInterval(timer);
 }
 
-async function criusIn(cgroups: Cgroups, path: string): Promise<{ pid: number; state: string }[]> {
+/**
+ * The CRIU processes that live, and the first dead one that its parent, the runtime, has not taken note of. A
+ * cgroup does not list the dead; and what CRIU itself is the parent of may be a dead process that it restores.
+ */
+async function criusIn(
+  cgroups: Cgroups,
+  path: string,
+): Promise<{ living: number[]; zombie: number | undefined }> {
   const text = (await readCgroupFile(cgroups, path, 'cgroup.procs')) ?? '';
-  const found: { pid: number; state: string }[] = [];
+  const living: number[] = [];
+  let zombie: number | undefined;
   for (const pid of text.split('\n').filter(Boolean)) {
     const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
-    const [, state] = /^\d+ \(criu\) (\S)/.exec(stat) ?? [];
-    if (state !== undefined) found.push({ pid: Number(pid), state });
+    if (isCriu.test(stat)) {
+      living.push(Number(pid));
+      continue;
+    }
+    for (const child of await childrenOf(pid)) {
+      const [, state] = isCriu.exec(await readFile(`/proc/${child}/stat`, 'latin1').catch(() => '')) ?? [];
+      if (state === 'Z') zombie ??= Number(child);
+    }
   }
-  return found;
+  return { living, zombie };
 }
+
+/** Each thread has children of its own. */
+async function childrenOf(pid: string): Promise<string[]> {
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+  const lists = threads.map((thread) =>
+    readFile(`/proc/${pid}/task/${thread}/children`, 'latin1').catch(() => ''),
+  );
+  return (await Promise.all(lists)).join(' ').split(' ').filter(Boolean);
+}
+
+const isCriu = /^\d+ \(criu\) (\S)/;
 
 function kill(pid: number): void {
   try {
