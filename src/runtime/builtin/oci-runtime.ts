@@ -121,7 +121,8 @@ export function ociRuntime(
       const all = options.all === true ? ['--all'] : [];
       const run = await attempt(['kill', ...all, id, signal], options);
       if (run.status === 0) return true;
-      if (isUnknown(run) || /not running/i.test(run.stderr)) return false;
+      // It may end between the runtime's look at it and the signal.
+      if (isUnknown(run) || /not running|no such process/i.test(run.stderr)) return false;
       throw failure(program, `sending ${signal} to container ${id}`, run);
     },
     async remove(id, options = {}) {
