@@ -2,6 +2,7 @@ import type { HttpStream } from './api-calls.ts';
 import { ArchiveCalls } from './archive-calls.ts';
 import { type CheckpointResponse, type CheckpointTarget, checkpointPath } from './kubelet-checkpoint.ts';
 import type {
+  AttachRequest,
   CheckpointDescription,
   CheckpointSummary,
   ContainerCheckpointResult,
@@ -16,6 +17,7 @@ import type {
   PodCheckpointResult,
   PodDetails,
   PodSummary,
+  PortForwardRequest,
   RestoreRequest,
   RestoreResult,
   RuntimeStatus,
@@ -148,6 +150,27 @@ export class StasisClient extends ArchiveCalls {
   /** @returns the path at which the streams of the command are opened */
   async exec(namespace: string, pod: string, request: ExecRequest, signal: AbortSignal): Promise<string> {
     const granted = this.json<StreamGrant>('exec', { parts: { namespace, pod }, body: request }, signal);
+    return (await granted).path;
+  }
+
+  /** @returns the path at which the streams of the container are opened */
+  async attach(namespace: string, pod: string, request: AttachRequest, signal: AbortSignal): Promise<string> {
+    const granted = this.#json<StreamGrant>('attach', { parts: { namespace, pod }, body: request }, signal);
+    return (await granted).path;
+  }
+
+  /** @returns the path at which connections to the ports are opened */
+  async portForward(
+    namespace: string,
+    pod: string,
+    request: PortForwardRequest,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const granted = this.#json<StreamGrant>(
+      'portForward',
+      { parts: { namespace, pod }, body: request },
+      signal,
+    );
     return (await granted).path;
   }
 

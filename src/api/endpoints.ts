@@ -105,6 +105,23 @@ export const endpoints = {
     body: 'ExecRequest',
     answers: { 200: json('Stream', 'Where the streams are opened, once and within a minute.') },
   },
+  attach: {
+    method: 'POST',
+    path: `${pod}/attach`,
+    about:
+      'Be connected to what a container reads and writes. Its streams are opened at the path that comes back, over WebSocket.',
+    body: 'AttachRequest',
+    bodyOptional: true,
+    answers: { 200: json('Stream', 'Where the streams are opened, once and within a minute.') },
+  },
+  portForward: {
+    method: 'POST',
+    path: `${pod}/portforward`,
+    about:
+      'One connection to each of these ports of a pod. They are opened at the path that comes back, over WebSocket: two channels for each port, for data and for what is wrong, which begin with its number in two bytes.',
+    body: 'PortForwardRequest',
+    answers: { 200: json('Stream', 'Where the connections are opened, once and within a minute.') },
+  },
   log: {
     method: 'GET',
     path: `${pod}/log`,

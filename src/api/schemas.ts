@@ -109,6 +109,15 @@ export const schemas = {
     events: listOf(exactly({ time, level: oneOf('info', 'warn'), message: text, count })),
   }),
   ExecRequest: exactly({ 'container?': text, command: listOf(text), 'stdin?': flag, 'tty?': flag }),
+  AttachRequest: exactly({ 'container?': text, 'stdin?': flag, 'tty?': flag }),
+  PortForwardRequest: exactly({
+    ports: {
+      type: 'array',
+      items: { type: 'integer', minimum: 1, maximum: 65_535 },
+      minItems: 1,
+      maxItems: 16,
+    },
+  }),
   Stream: exactly({ ...typed('Stream'), path: text }),
   PodList: list('PodList', 'Pod'),
   Device: exactly({

@@ -110,6 +110,20 @@ export interface ExecRequest {
   tty?: boolean;
 }
 
+/** To be connected to what a container reads and writes. */
+export interface AttachRequest {
+  /** The first of the pod where left out. */
+  container?: string;
+  stdin?: boolean;
+  tty?: boolean;
+}
+
+/** One connection to each of these ports of a pod. */
+export interface PortForwardRequest {
+  /** 1 to 65535, at most sixteen. */
+  ports: number[];
+}
+
 /** Where a stream is to be opened, over WebSocket, once and within a minute. */
 export interface StreamGrant {
   apiVersion: 'stasis/v1';

@@ -40,6 +40,8 @@ test('attributesOf tells making, listing and showing checkpoints apart', () => {
     [`POST ${api}/pods/a/b/containers/c/checkpoint`]: 'create checkpoint',
     [`GET ${api}/pods/a/b`]: 'get pods,proxy',
     [`POST ${api}/pods/a/b/exec`]: 'create exec',
+    [`POST ${api}/pods/a/b/attach`]: 'create attach',
+    [`POST ${api}/pods/a/b/portforward`]: 'create portforward',
     [`GET ${api}/pods/a/b/log`]: 'get log,proxy',
     [`GET ${api}/cpus`]: 'get pods,proxy',
     [`DELETE ${api}/pods/a/b`]: 'delete pods,proxy',

@@ -64,8 +64,8 @@ const shows = new RegExp(
 /** What makes one archive of another: verbs of their own, for whoever may make checkpoints need not do that. */
 const derives = new RegExp(`^${apiRoot}/checkpoints/[^/]+/(convert|edit)$`);
 
-/** A command can do everything that its container can: whoever may list pods may not run one. */
-const streams = new RegExp(`^${apiRoot}/pods/[^/]+/[^/]+/(exec|log)$`);
+/** A command can do everything that its container can, as can who types into it: whoever may list pods may do neither. */
+const streams = new RegExp(`^${apiRoot}/pods/[^/]+/[^/]+/(exec|attach|portforward|log)$`);
 
 /** The attributes of a request with this method and decoded path. */
 export function attributesOf(method: string, path: string, node: string): Attributes {
@@ -90,7 +90,7 @@ function subresourcesOf(path: string): readonly string[] {
   if (makes.test(path)) return ['checkpoint'];
   if (shows.test(path)) return ['checkpoint-content'];
   const stream = streams.exec(path)?.[1];
-  if (stream !== undefined) return stream === 'log' ? ['log', 'proxy'] : ['exec'];
+  if (stream !== undefined) return stream === 'log' ? ['log', 'proxy'] : [stream];
   const found = prefixes.find(([prefix]) => path === prefix || path.startsWith(`${prefix}/`));
   return found ? found[1] : ['proxy'];
 }

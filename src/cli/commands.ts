@@ -2,6 +2,7 @@ import type { CommandTable } from './command.ts';
 
 /** Every command by name, each in a file of its own that is loaded when it is needed. */
 export const commands: CommandTable = {
+  attach: async () => (await import('./commands/attach.ts')).attach,
   build: async () => (await import('./commands/build.ts')).build,
   cat: async () => (await import('./commands/cat.ts')).cat,
   checkpoint: async () => (await import('./commands/checkpoint.ts')).checkpoint,
@@ -29,6 +30,7 @@ export const commands: CommandTable = {
   memparse: async () => (await import('./commands/memparse.ts')).memparse,
   pin: async () => (await import('./commands/pin.ts')).pin,
   plugin: async () => (await import('./commands/plugin.ts')).plugin,
+  'port-forward': async () => (await import('./commands/port-forward.ts')).portForward,
   restore: async () => (await import('./commands/restore.ts')).restore,
   runtime: async () => (await import('./commands/runtime.ts')).runtime,
   search: async () => (await import('./commands/search.ts')).search,

@@ -22,7 +22,7 @@ export interface ExecOptions {
   stdin: boolean;
 }
 
-/** The streams of the pods of this node: commands in them, and what they have written. */
+/** The streams of the pods of this node: commands in them, what they read, write and have written, their ports. */
 export class PodStreams {
   readonly #runtime: Runtime;
   readonly #pods: NodePods;
@@ -44,6 +44,56 @@ export class PodStreams {
       return (await this.#runtime.exec(request, { signal, timeoutMs: 30_000 })).url;
     } catch (error) {
       throw fromRpc(`running a command in container ${name} of pod ${podName(record.pod)}`, error);
+    }
+  }
+
+  /**
+   * @returns the URL at which the runtime serves what the container reads and writes, once
+   * @throws CodedError `failed-precondition` for what its description does not give it: input, a terminal
+   */
+  async attachUrl(
+    address: ContainerAddress,
+    options: { stdin: boolean; tty: boolean },
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { record, name } = this.#find(address);
+    const { id } = await this.#newest(record, name, signal);
+    const { stdin = false, tty = false } = allContainers(record.pod).find((one) => one.name === name) ?? {};
+    const what = `container ${name} of pod ${podName(record.pod)}`;
+    const missing = options.stdin && !stdin ? 'stdin' : options.tty && !tty ? 'tty' : undefined;
+    if (missing) {
+      throw new CodedError(
+        'failed-precondition',
+        `${what} has no ${missing}: its manifest does not ask for it`,
+      );
+    }
+    const request = { containerId: id, stdin: options.stdin, tty, stdout: true, stderr: !tty };
+    try {
+      return (await this.#runtime.attach(request, { signal, timeoutMs: 30_000 })).url;
+    } catch (error) {
+      throw fromRpc(`attaching to ${what}`, error);
+    }
+  }
+
+  /**
+   * @param port at least one, 1 to 65535
+   * @returns the URL at which the runtime serves one connection to each port, once
+   */
+  async portForwardUrl(
+    namespace: string,
+    pod: string,
+    port: readonly number[],
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { record } = this.#find({ namespace, pod });
+    const { sandboxes } = await actualPod(this.#runtime, record.pod.metadata.uid, signal);
+    const sandbox = sandboxes.find(({ ready }) => ready);
+    if (!sandbox) throw new CodedError('failed-precondition', `pod ${podName(record.pod)} does not run`);
+    try {
+      const request = { podSandboxId: sandbox.id, port: [...port] };
+      return (await this.#runtime.portForward(request, { signal, timeoutMs: 30_000 })).url;
+    } catch (error) {
+      throw fromRpc(`reaching the ports of pod ${podName(record.pod)}`, error);
     }
   }
 

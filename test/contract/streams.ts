@@ -11,6 +11,7 @@ import {
 } from '../../src/api/stream-channels.ts';
 import { openStreamUrl } from '../../src/stream/upgrade.ts';
 import type { WebSocket } from '../../src/stream/web-socket.ts';
+import { freePort, until } from '../runtime.ts';
 import type { CriBench, Pod } from './cri.ts';
 
 type Within = (work: (pod: Pod, bench: CriBench) => Promise<void>) => Promise<void>;
@@ -127,4 +128,107 @@ export function streamTests(within: Within): void {
         await heard.over;
       }
     }));
+
+  test('Attach succeeds when the container has ended', () =>
+    within(async (pod, { cri: { runtime } }) => {
+      const containerId = await pod.run('read x; echo last $x; exit 3', { stdin: true });
+      const { url } = await runtime.attach({ containerId, stdin: true, stdout: true, stderr: true });
+      const socket = await openStreamUrl(url, streamProtocols, signal());
+      const heard = new Heard(socket);
+      await socket.send(typed('word\n'));
+      await heard.over;
+      assert.deepEqual([heard.stdout, heard.end], ['last word\n', { exitCode: 0 }]);
+      assert.equal((await pod.ended(containerId)).exitCode, 3);
+    }));
+
+  test('PortForward carries a connection to each port, both ways, and says what cannot be reached', async () => {
+    const [port = 0, other = 0, closed = 0] = await Promise.all([freePort(), freePort(), freePort()]);
+    await within(async (pod, { cri: { runtime } }) => {
+      for (const one of [port, other]) {
+        await pod.run(`while :; do nc -l -p ${one} -e sh -c 'read x; echo ${one} got $x; cat'; done`);
+      }
+      const open = async (ports: readonly number[]) => {
+        const { url } = await runtime.portForward({ podSandboxId: pod.id, port: [...ports] });
+        return openStreamUrl(url, streamProtocols, signal());
+      };
+      // Whoever finds nobody listening, as between two connections, comes again.
+      const ports = await until('both listen', async () => {
+        const tried = new HeardPorts(await open([port, other]));
+        await Promise.all([tried.send(0, 'one\n'), tried.send(1, 'two\n')]);
+        const said = (channel: number) => tried.said.get(channel) ?? '';
+        await tried.until(() => (said(0) !== '' && said(2) !== '') || said(1) !== '' || said(3) !== '');
+        if (said(1) === '' && said(3) === '') return tried;
+        await tried.close();
+        return undefined;
+      });
+      await ports.until(
+        () => ports.said.get(0) === `${port} got one\n` && ports.said.get(2) === `${other} got two\n`,
+      );
+      const much = 'x'.repeat(300_000);
+      await ports.send(0, much);
+      await ports.until(() => ports.said.get(0)?.length === `${port} got one\n`.length + much.length);
+      assert.deepEqual(
+        ports.numbers,
+        new Map([0, 1, 2, 3].map((channel) => [channel, channel < 2 ? port : other])),
+      );
+      await ports.close();
+      const nobody = new HeardPorts(await open([closed]));
+      await nobody.until(() => (nobody.said.get(1) ?? '') !== '');
+      assert.match(nobody.said.get(1) ?? '', /refused/i);
+      await nobody.over;
+    });
+  });
+}
+
+/** What comes over the channels of ports. */
+class HeardPorts {
+  /** By channel: the number it begins with, and all that follows. */
+  readonly numbers = new Map<number, number>();
+  readonly said = new Map<number, string>();
+  readonly over: Promise<void>;
+  readonly #socket: WebSocket;
+  #waiting: (() => void)[] = [];
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+    this.over = this.#hear();
+  }
+
+  /** To the port at this place in the request. */
+  async send(place: number, text: string): Promise<void> {
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length; at += 32_768) {
+      await this.#socket.send(channelMessage(2 * place, bytes.subarray(at, at + 32_768)));
+    }
+  }
+
+  async until(what: () => boolean): Promise<void> {
+    let over = false;
+    void this.over.then(() => {
+      over = true;
+      for (const wake of this.#waiting.splice(0)) wake();
+    });
+    while (!what()) {
+      assert.ok(!over, `it ended before: ${JSON.stringify([...this.said])}`);
+      await new Promise<void>((done) => this.#waiting.push(done));
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#socket.close();
+    await this.over;
+  }
+
+  async #hear(): Promise<void> {
+    for await (const message of this.#socket.messages()) {
+      const [channel = 0] = message;
+      let content = Buffer.from(message.subarray(1));
+      if (channel !== channels.close && !this.numbers.has(channel)) {
+        this.numbers.set(channel, content.readUInt16LE(0));
+        content = content.subarray(2);
+      }
+      this.said.set(channel, (this.said.get(channel) ?? '') + content.toString('latin1'));
+      for (const wake of this.#waiting.splice(0)) wake();
+    }
+  }
 }

@@ -18,6 +18,15 @@ import type { ContainerSummary, PodSummary } from '../../src/api/stasis.ts';
 import { httpsSend, httpsStream } from '../../src/kube/https-send.ts';
 import { type Ended, project, runFor, startFor, until } from '../runtime.ts';
 
+/** A command line that runs, and what it has printed so far. */
+interface Talking {
+  readonly child: ChildProcess;
+  /** Its exit status. */
+  readonly ended: Promise<number | null>;
+  stdout: string;
+  stderr: string;
+}
+
 export class TestNode {
   readonly folder: string;
   readonly #test: TestContext;
@@ -162,9 +171,34 @@ export class TestNode {
 
   /** The command line, as root of this node. */
   stasis(...args: string[]): Promise<Ended> {
+    return runFor(this.#test, process.execPath, this.#command(args));
+  }
+
+  /** The same, to be talked to while it runs. */
+  startStasis(...args: string[]): Talking {
+    const child = startFor(this.#test, process.execPath, this.#command(args), {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const ended = new Promise<number | null>((done) => child.once('exit', done));
+    const talking: Talking = { child, ended, stdout: '', stderr: '' };
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      talking.stdout += text;
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      talking.stderr += text;
+    });
+    return talking;
+  }
+
+  #command(args: readonly string[]): string[] {
     const end = args.includes('--') ? args.indexOf('--') : args.length;
-    const all = [...args.slice(0, end), '--root-dir', this.root, ...args.slice(end)];
-    return runFor(this.#test, process.execPath, [join(project, 'bin/stasis.cjs'), ...all]);
+    return [
+      join(project, 'bin/stasis.cjs'),
+      ...args.slice(0, end),
+      '--root-dir',
+      this.root,
+      ...args.slice(end),
+    ];
   }
 }
 

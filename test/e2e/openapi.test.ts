@@ -113,6 +113,8 @@ test('the OpenAPI document is right about every answer of a running daemon', nee
   const container = { ...pod, container: 'main' };
   await ask('pod', { parts: pod });
   await ask('exec', { parts: pod, body: { command: ['/bin/true'] } });
+  await ask('attach', { parts: pod });
+  await ask('portForward', { parts: pod, body: { ports: [80] } });
   await ask('log', { parts: pod, query: { tail: '1' } });
   await ask('kubeletCheckpoint', { parts: container });
   const made = JSON.parse(await ask('checkpointContainer', { parts: container, query: { timeout: '60' } }));

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
@@ -8,7 +9,7 @@ import { openTerminal } from '../../src/runtime/builtin/terminal.ts';
 import { startContainerd } from '../engines/containerd.ts';
 import { makeRootfs } from '../engines/image.ts';
 import { busyboxImage, writeOciArchive } from '../images.ts';
-import { needsRuntime, project, runFor, until } from '../runtime.ts';
+import { freePort, needsRuntime, project, runFor, until } from '../runtime.ts';
 import { TestNode } from './node.ts';
 
 const rootfs = join(mkdtempSync(join(tmpdir(), 'stasis-image-')), 'rootfs');
@@ -55,11 +56,98 @@ async function talks(node: TestNode): Promise<void> {
     (await node.stasis('exec', 'a', '-c', 'x', '--', 'true')).stderr,
     /has no container x: it has c/,
   );
+  await forwards(node);
+  assert.match((await node.stasis('attach', '-i', 'a')).stderr, /container c of pod default\/a has no stdin/);
+  assert.match((await node.stasis('attach', 'b')).stderr, /no pod default\/b/);
   const described = await node.stasis('describe', 'pod', 'a');
   assert.match(described.stdout, /Status: +Running, ready[\s\S]*container c is started/);
   assert.match((await node.stasis('describe', 'container', 'a/c', '-o', 'yaml')).stdout, /^state: running$/m);
   assert.match((await node.stasis('describe', 'node')).stdout, /Container runtime: /);
 }
+
+/** A pod in whose network something answers each connection with what came, once its end was heard of. */
+async function forwards(node: TestNode): Promise<void> {
+  const port = await freePort();
+  const serve = `while :; do nc -l -p ${port} -e sh -c 'read x; echo got $x; cat'; done`;
+  const server = node.startStasis('exec', 'a', '--', '/bin/sh', '-c', serve);
+  const forwarding = node.startStasis('port-forward', 'a', `:${port}`);
+  try {
+    const local = await until('it listens', () => /127\.0\.0\.1:(\d+) -> /.exec(forwarding.stdout)?.[1]);
+    const much = 'x'.repeat(200_000);
+    // Until something listens in the pod, connections end without a word.
+    const answer = await until('the pod answers', () =>
+      exchange(Number(local), `word\n${much}`, 9 + much.length),
+    );
+    assert.equal(answer, `got word\n${much}`);
+  } finally {
+    server.child.kill('SIGKILL');
+    forwarding.child.kill('SIGINT');
+  }
+  assert.equal(await forwarding.ended, 130, forwarding.stderr);
+  const closed = node.startStasis('port-forward', 'a', `:${await freePort()}`);
+  const nobody = await until('it listens', () => /127\.0\.0\.1:(\d+) -> /.exec(closed.stdout)?.[1]);
+  assert.equal(await exchange(Number(nobody), 'x', 1), undefined);
+  await until('it says why', () => /forwarding a connection to port \d+: .*refused/i.test(closed.stderr));
+  const taken = await node.stasis('port-forward', 'a', `${nobody}:80`);
+  assert.equal(taken.status, 1, taken.stderr);
+  assert.match(taken.stderr, /listening on 127\.0\.0\.1 port \d+: .*EADDRINUSE/);
+  closed.child.kill('SIGINT');
+  assert.equal(await closed.ended, 130);
+  assert.match((await node.stasis('port-forward', 'a', '80:x')).stderr, /"80:x" is not \[LOCAL:\]PORT/);
+  assert.match((await node.stasis('port-forward', 'b', '80')).stderr, /no pod default\/b/);
+}
+
+/** What comes back over a connection, once it is so long; undefined where less does. */
+function exchange(port: number, text: string, length: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    let heard = '';
+    const socket = connect({ port, host: '127.0.0.1' }, () => socket.write(text));
+    socket.on('data', (piece) => {
+      heard += piece.toString('latin1');
+      if (heard.length >= length) socket.destroy();
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(heard.length >= length ? heard : undefined));
+  });
+}
+
+test(
+  'attach prints what a container writes and hands it what is typed; it goes on',
+  needsRuntime,
+  async (t) => {
+    const node = new TestNode(t);
+    node.manifest(
+      'a',
+      `
+apiVersion: v1
+kind: Pod
+metadata: {name: a}
+spec:
+  terminationGracePeriodSeconds: 0
+  restartPolicy: Never
+  containers:
+  - name: c
+    image: "rootdir:${rootfs}"
+    stdin: true
+    command: [/bin/sh, -c, 'while read x; do echo got $x; echo err $x >&2; [ $x = end ] && exit 3; done']
+`,
+    );
+    await node.start();
+    await node.running('a', 'c');
+    const first = node.startStasis('attach', '-i', 'a');
+    first.child.stdin?.write('one\n');
+    await until('it answers', () => first.stdout === 'got one\n' && first.stderr === 'err one\n');
+    first.child.kill('SIGINT');
+    assert.equal(await first.ended, 130);
+    assert.match((await node.stasis('attach', '-t', 'a')).stderr, /container c of pod default\/a has no tty/);
+    const second = node.startStasis('attach', '-i', '-c', 'c', 'default/a');
+    second.child.stdin?.write('two\n');
+    await until('it answers', () => second.stdout === 'got two\n');
+    second.child.stdin?.write('end\n');
+    assert.equal(await second.ended, 0, second.stderr);
+    assert.equal(second.stdout, 'got two\ngot end\n');
+  },
+);
 
 test('logs, exec and describe on the built-in runtime', needsRuntime, async (t) => {
   const node = new TestNode(t);

@@ -30,7 +30,8 @@ export async function startAttach(
   const connection = await openPackets(folder, 'attach', signal);
   const stdout = new PassThrough();
   const stderr = new PassThrough();
-  const ended = readPackets(connection, stdout, stderr).then(() => undefined);
+  // As Kubernetes' own servers: where the container has ended, attaching to it has succeeded.
+  const ended = readPackets(connection, stdout, stderr).then(() => ({ exitCode: 0 }));
   return {
     ...(record.config.stdin ? { stdin: connection } : {}),
     outputs: [

@@ -170,6 +170,8 @@ async function servePorts(
       await web.send(channelMessage(index * 2 + 1, new TextEncoder().encode(messageOf(error))));
     }
   }
+  // As Kubernetes' own servers: where nothing can be reached there is nothing to wait for.
+  if (connections.every((connection) => connection === undefined)) return;
   try {
     for await (const message of web.messages()) {
       const channel = message[0] ?? 0;
