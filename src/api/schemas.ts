@@ -41,6 +41,7 @@ const podSummary = {
   ready: flag,
   message: text,
   containers: listOf(refer('ContainerSummary')),
+  memory: refer('MemoryWanted'),
 };
 
 const madeCheckpoint = {
@@ -70,7 +71,21 @@ export const schemas = {
     hostIP: text,
     oldSandboxes: listOf(exactly({ folder: text, count })),
     drained: flag,
+    memory: refer('NodeMemory'),
   }),
+  NodeMemory: exactly({
+    totalBytes: count,
+    requestedBytes: count,
+    policy: oneOf('None', 'Static'),
+    'problem?': text,
+    numaNodes: listOf(
+      exactly({
+        ...{ node: count, resource: text, total: count, reserved: count, allocatable: count, free: count },
+        group: listOf(count),
+      }),
+    ),
+  }),
+  MemoryWanted: exactly({ 'requestBytes?': count, 'limitBytes?': count }),
   Runtime: exactly({
     ...typed('Runtime'),
     builtIn: flag,
@@ -95,6 +110,8 @@ export const schemas = {
     'sidecar?': flag,
     ready: flag,
     'message?': text,
+    memory: refer('MemoryWanted'),
+    'givenMemory?': listOf(exactly({ resource: text, bytes: count, numaNodes: listOf(count) })),
   }),
   Pod: exactly(podSummary),
   PodDescription: exactly({

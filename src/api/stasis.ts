@@ -27,6 +27,49 @@ export interface NodeStatus {
   oldSandboxes: { folder: string; count: number }[];
   /** Whether pods from manifests are held back because the node was drained. */
   drained: boolean;
+  memory: NodeMemoryStatus;
+}
+
+/** The memory of the node and what is asked of it. */
+export interface NodeMemoryStatus {
+  totalBytes: number;
+  /** Of all pods that the node has accepted, together. */
+  requestedBytes: number;
+  /** Of the memory manager. */
+  policy: 'None' | 'Static';
+  /** Why nobody gets memory of a NUMA node although the policy is Static. */
+  problem?: string;
+  /** With the policy Static: each resource of each NUMA node. */
+  numaNodes: NumaMemory[];
+}
+
+/** Memory, or huge pages of one size, of a NUMA node: bytes. */
+export interface NumaMemory {
+  node: number;
+  /** `memory` or `hugepages-2Mi`. */
+  resource: string;
+  total: number;
+  /** Kept for the system. */
+  reserved: number;
+  allocatable: number;
+  /** What no container has for itself. */
+  free: number;
+  /** The NUMA nodes that serve containers together with this one, itself included. */
+  group: number[];
+}
+
+/** The memory that is asked for, and that may not be exceeded. */
+export interface MemoryWanted {
+  requestBytes?: number;
+  limitBytes?: number;
+}
+
+/** Memory that a container has for itself. */
+export interface GivenMemory {
+  /** `memory` or `hugepages-2Mi`. */
+  resource: string;
+  bytes: number;
+  numaNodes: number[];
 }
 
 export type ContainerState = 'waiting' | 'created' | 'running' | 'exited' | 'unknown';
@@ -48,6 +91,9 @@ export interface ContainerSummary {
   ready: boolean;
   /** What its probes complain of. */
   message?: string;
+  memory: MemoryWanted;
+  /** What the memory manager gave it, with the policy Static. */
+  givenMemory?: GivenMemory[];
 }
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Stopped';
@@ -68,6 +114,7 @@ export interface PodSummary {
   /** Last thing that went wrong, or empty. */
   message: string;
   containers: ContainerSummary[];
+  memory: MemoryWanted;
 }
 
 /** A pod with everything that this node knows of it. */

@@ -1,5 +1,12 @@
-import type { ContainerSummary, NodeStatus, PodDetails } from '../api/stasis.ts';
+import type {
+  ContainerSummary,
+  MemoryWanted,
+  NodeMemoryStatus,
+  NodeStatus,
+  PodDetails,
+} from '../api/stasis.ts';
 import { printable } from './output/escape.ts';
+import { byteText } from './output/quantities.ts';
 
 /** A name, a value, and what belongs below it. */
 export type DescribedLine = readonly [name: string, value: string, below?: readonly DescribedLine[]];
@@ -21,6 +28,7 @@ export function nodeLines(node: NodeStatus): DescribedLine[] {
     ['Root directory', node.rootDirectory],
     ['Address', node.hostIP],
     ['Container runtime', `${node.runtime.name} ${node.runtime.version}`],
+    ...memoryLines(node.memory),
     ['Drained', node.drained ? 'yes: pods of manifests are held back' : 'no'],
     ...node.oldSandboxes.map(
       ({ folder, count }): DescribedLine => [
@@ -29,6 +37,35 @@ export function nodeLines(node: NodeStatus): DescribedLine[] {
       ],
     ),
   ];
+}
+
+function memoryLines(memory: NodeMemoryStatus): DescribedLine[] {
+  const { totalBytes, requestedBytes, policy, problem, numaNodes } = memory;
+  return [
+    ['Memory', `${byteText(totalBytes)}, ${byteText(requestedBytes)} asked for by pods`],
+    [
+      'Memory manager',
+      problem === undefined ? policy : `${policy}, but it gives nothing: ${problem}`,
+      numaNodes.map(({ node, resource, total, reserved, allocatable, free, group }): DescribedLine => {
+        const given = `${byteText(allocatable - free)} of ${byteText(allocatable)} given`;
+        const together =
+          group.length > 1 ? `, in one group with ${group.filter((one) => one !== node).join(', ')}` : '';
+        return [
+          `NUMA node ${node}, ${resource}`,
+          `${given}; ${byteText(total)} in all, ${byteText(reserved)} kept for the system${together}`,
+        ];
+      }),
+    ],
+  ];
+}
+
+/** `64.0 MiB asked for, at most 128.0 MiB`. */
+function wantedText({ requestBytes, limitBytes }: MemoryWanted): string {
+  const parts = [
+    ...(requestBytes === undefined ? [] : [`${byteText(requestBytes)} asked for`]),
+    ...(limitBytes === undefined ? [] : [`at most ${byteText(limitBytes)}`]),
+  ];
+  return parts.join(', ') || 'not said';
 }
 
 export function podLines(pod: PodDetails): DescribedLine[] {
@@ -48,6 +85,7 @@ export function podLines(pod: PodDetails): DescribedLine[] {
     ['Restored', pod.restored ? 'yes' : 'no'],
     ['Sandbox', pod.sandboxId || 'none'],
     ['Network', networks[pod.network]],
+    ['Memory', wantedText(pod.memory)],
     ...(pod.configuration.length > 0
       ? [['Configuration', pod.configuration.join(', ')] satisfies DescribedLine]
       : []),
@@ -80,6 +118,13 @@ export function containerLines(pod: PodDetails, item: ContainerSummary): Describ
     ['Image', item.image],
     ['State', `${state}${item.ready ? ', ready' : ''}`],
     ['Restarts', String(item.restarts)],
+    ['Memory', wantedText(item.memory)],
+    ...(item.givenMemory ?? []).map(
+      ({ resource, bytes, numaNodes }): DescribedLine => [
+        'Its own',
+        `${byteText(bytes)} of ${resource} on NUMA node${numaNodes.length > 1 ? 's' : ''} ${numaNodes.join(', ')}`,
+      ],
+    ),
     ...(item.init ? [['Kind', item.sidecar ? 'sidecar' : 'init container'] satisfies DescribedLine] : []),
     ...(probes.length > 0 ? [['Probes', probes.join(', ')] satisfies DescribedLine] : []),
     ...(item.message ? [['Message', item.message] satisfies DescribedLine] : []),

@@ -1,4 +1,5 @@
 import { totalmem } from 'node:os';
+import type { NodeMemoryStatus, NumaMemory } from '../api/stasis.ts';
 import { type CpuAndMemory, noCpuAndMemory } from '../devicemanager/pod-resources.ts';
 import { CodedError, isCoded, messageOf } from '../errors/coded-error.ts';
 import type { MemoryBlock } from '../kubeletstate/memory-manager.ts';
@@ -10,8 +11,11 @@ import { MemoryStateFile } from '../memorymanager/memory-state-file.ts';
 import { reservedMemory } from '../memorymanager/reserved.ts';
 import { takeOverMemory } from '../memorymanager/take-over.ts';
 import { nothingGranted } from '../pods/container-grant.ts';
+import { memoryOfPod } from '../pods/memory-wanted.ts';
+import type { DescribedMemory } from '../pods/node.ts';
 import type { Log } from '../pods/node-pods.ts';
 import type { NodeResources } from '../pods/node-resources.ts';
+import type { Pod } from '../pods/pod.ts';
 import { hasCpuset } from './cpuset-controller.ts';
 import type { MemorySettings } from './memory-settings.ts';
 
@@ -21,17 +25,19 @@ const mostNodes = 12;
 type Served = Pick<CpuAndMemory, 'memoryOf' | 'allocatableMemory'>;
 
 /** The memory of this node, and who has it. */
-export interface NodeMemory {
+export interface NodeMemory extends DescribedMemory {
   resources: NodeResources;
   /** For the PodResources socket. */
   served: Served;
 }
 
 const { memoryOf, allocatableMemory } = noCpuAndMemory;
-const nothing: NodeMemory = {
+const nothing = (policy: MemorySettings['policy'], problem?: string): NodeMemory => ({
   resources: { admit: async () => {}, grant: async () => nothingGranted, release: async () => {} },
   served: { memoryOf, allocatableMemory },
-};
+  describe: (pods) => ({ ...wanted(pods), policy, ...(problem ? { problem } : {}), numaNodes: [] }),
+  givenTo: () => [],
+});
 
 /**
  * Opens the kubelet's file of memory below the root directory. What does not fit is explained in the log, and the node
@@ -44,9 +50,12 @@ export async function openNodeMemory(root: string, settings: MemorySettings, log
     if (kubelet) throw new CodedError('busy', `a kubelet works with ${root} (${kubelet.how})`);
     return await ownMemory(root, settings, log);
   } catch (error) {
-    const level = settings.policy === 'None' ? 'info' : 'error';
-    log(level, `no memory of NUMA nodes is given to containers: ${messageOf(error)}`);
-    return nothing;
+    const { policy } = settings;
+    log(
+      policy === 'None' ? 'info' : 'error',
+      `no memory of NUMA nodes is given to containers: ${messageOf(error)}`,
+    );
+    return nothing(policy, policy === 'None' ? undefined : messageOf(error));
   }
 }
 
@@ -72,7 +81,7 @@ async function ownMemory(
   if (reset) explanations.push(`the file is kept as ${await file.setAside('reset')}`);
   for (const explanation of explanations) log('warn', `${file.path}: ${explanation}`);
   await file.write(state);
-  if (policy === 'None') return nothing;
+  if (policy === 'None') return nothing(policy);
   if (!(await hasCpuset())) {
     log(
       'warn',
@@ -84,7 +93,15 @@ async function ownMemory(
     entries: state.entries,
     write: (machine, entries) => file.write({ policy, machine, entries }),
   });
-  return { resources: manager, served: served(manager) };
+  return {
+    resources: manager,
+    served: served(manager),
+    describe: (pods) => ({ ...wanted(pods), policy, numaNodes: numaMemory(manager.machine) }),
+    givenTo: (uid, name) =>
+      (manager.entries.get(uid)?.get(name) ?? []).map(({ Type, Size, NUMAAffinity }) => ({
+        ...{ resource: Type, bytes: Number(Size), numaNodes: (NUMAAffinity ?? []).map(Number) },
+      })),
+  };
 }
 
 async function wholeMachine(reservations: MemorySettings['reservations']): Promise<Machine> {
@@ -109,4 +126,27 @@ function served(manager: MemoryManager): Served {
     memoryOf: (uid, name) => (manager.entries.get(uid)?.get(name) ?? []).map(message),
     allocatableMemory: () => manager.allocatable().map(message),
   };
+}
+
+function wanted(pods: readonly Pod[]): Pick<NodeMemoryStatus, 'totalBytes' | 'requestedBytes'> {
+  const requestedBytes = pods.reduce((sum, pod) => sum + (memoryOfPod(pod).requestBytes ?? 0), 0);
+  return { totalBytes: totalmem(), requestedBytes };
+}
+
+function numaMemory(machine: Machine): NumaMemory[] {
+  return [...machine].flatMap(([cell, { MemoryMap, Cells }]) =>
+    [...(MemoryMap ?? [])].flatMap(([resource, table]): NumaMemory[] =>
+      table === null || table.TotalMemSize === 0n
+        ? []
+        : [
+            {
+              ...{ node: Number(cell), resource, total: Number(table.TotalMemSize) },
+              reserved: Number(table.SystemReserved),
+              allocatable: Number(table.Allocatable),
+              free: Number(table.Free),
+              group: (Cells ?? []).map(Number),
+            },
+          ],
+    ),
+  );
 }

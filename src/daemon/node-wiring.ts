@@ -78,6 +78,7 @@ export async function startNode(parts: NodeParts) {
       describeRuntime: (signal) => opening.describe(signal),
       devices: () => devices.list(pods),
       cpus: () => cpus.list(pods),
+      memory,
       streams: new PodStreams(runtime, pods, directories),
       hostIP,
     },

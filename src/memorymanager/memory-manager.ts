@@ -37,6 +37,11 @@ export class MemoryManager implements NodeResources {
     );
   }
 
+  /** The machine with all that is given. */
+  get machine(): Machine {
+    return placeAll(this.#options.fresh, this.#entries);
+  }
+
   async admit(pod: Pod, { alive, running }: AdmissionFacts): Promise<void> {
     await this.#alone(async () => {
       const { uid } = pod.metadata;

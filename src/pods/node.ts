@@ -7,6 +7,8 @@ import type {
   ContainerCheckpointResult,
   CpuSummary,
   DeviceSummary,
+  GivenMemory,
+  NodeMemoryStatus,
   NodeStatus,
   PodCheckpointResult,
   PodDetails,
@@ -24,7 +26,7 @@ import type { MakeResult } from './look-tasks.ts';
 import type { MadeArchives } from './made-archives.ts';
 import type { LookInside, MakeRequest, NodeControl, ReadyCheck } from './node-control.ts';
 import type { NodePods } from './node-pods.ts';
-import { gracePeriod, podName } from './pod.ts';
+import { gracePeriod, type Pod, podName } from './pod.ts';
 import type { PodCheckpointChoices, PodCheckpoints } from './pod-checkpoints.ts';
 import type { PodRestores } from './pod-restores.ts';
 import { actualPod, type Runtime, sandboxAddress } from './pod-runtime.ts';
@@ -50,9 +52,16 @@ export interface NodeOptions {
   containerRestores: ContainerRestores;
   devices: () => DeviceSummary[];
   cpus: () => CpuSummary[];
+  memory: DescribedMemory;
   streams: PodStreams;
   /** Address that pods on the node's network are told. */
   hostIP: string;
+}
+
+/** The memory of the node, as its memory manager tells it. */
+export interface DescribedMemory {
+  describe(pods: readonly Pod[]): NodeMemoryStatus;
+  givenTo(podUid: string, container: string): GivenMemory[];
 }
 
 /** This node, as its API shows it. */
@@ -112,7 +121,7 @@ export class Node implements NodeControl {
   }
 
   async status(signal: AbortSignal): Promise<NodeStatus> {
-    const { name, version, rootDirectory, runtime, pods, hostIP } = this.#options;
+    const { name, version, rootDirectory, runtime, pods, hostIP, memory } = this.#options;
     const found = await runtime.version({}, { signal, timeoutMs: 10_000 });
     return {
       apiVersion: 'stasis/v1',
@@ -124,6 +133,7 @@ export class Node implements NodeControl {
       hostIP,
       oldSandboxes: await oldSandboxes(),
       drained: pods.drained,
+      memory: memory.describe(pods.records().map(({ pod }) => pod)),
     };
   }
 
@@ -144,8 +154,17 @@ export class Node implements NodeControl {
     ];
   }
 
-  pods(signal: AbortSignal): Promise<PodSummary[]> {
-    return this.#options.pods.summaries(signal);
+  async pods(signal: AbortSignal): Promise<PodSummary[]> {
+    return (await this.#options.pods.summaries(signal)).map((pod) => this.#withMemory(pod));
+  }
+
+  /** What its containers have of NUMA nodes is the memory manager's to say. */
+  #withMemory(pod: PodSummary): PodSummary {
+    const containers = pod.containers.map((container) => {
+      const givenMemory = this.#options.memory.givenTo(pod.uid, container.name);
+      return givenMemory.length > 0 ? { ...container, givenMemory } : container;
+    });
+    return { ...pod, containers };
   }
 
   async cpus(): Promise<CpuSummary[]> {
@@ -164,7 +183,8 @@ export class Node implements NodeControl {
     const { pods, runtime, hostIP } = this.#options;
     const record = pods.find(namespace, name);
     if (!record) throw new CodedError('not-found', `this node has no pod ${namespace}/${name}`);
-    const summary = pods.summary(record, await actualPod(runtime, record.pod.metadata.uid, signal));
+    const actual = await actualPod(runtime, record.pod.metadata.uid, signal);
+    const summary = this.#withMemory(pods.summary(record, actual));
     const onHost = record.pod.spec.hostNetwork === true;
     const own =
       onHost || summary.sandboxId === '' ? '' : await sandboxAddress(runtime, summary.sandboxId, signal);

@@ -1,4 +1,5 @@
 import type { ContainerSummary, PodPhase, PodSummary } from '../api/stasis.ts';
+import { memoryOfContainer, memoryOfPod } from './memory-wanted.ts';
 import { containersIn, isFinished, newest } from './next-step.ts';
 import { type Container, isSidecar, lastingContainers, type Pod } from './pod.ts';
 import type { ActualContainer, ActualPod } from './pod-runtime.ts';
@@ -35,6 +36,7 @@ export function summaryOf(record: PodRecord, actual: ActualPod, health: PodHealt
     ready: summaries.every(({ name, ready }) => ready || !lasting.has(name)),
     message: health.message,
     containers: summaries,
+    memory: memoryOfPod(pod),
   };
 }
 
@@ -59,6 +61,7 @@ function containerSummary(
     ready,
     ...(isSidecar(container) ? { sidecar: true } : {}),
     ...(message === '' ? {} : { message }),
+    memory: memoryOfContainer(container),
   };
 }
 

@@ -29,6 +29,28 @@ spec:
     resources: {limits: ${limits}}
     command: [/bin/sh, -c, 'while :; do sleep 1; done']
 `;
+/** What the command line says of it. */
+async function shows(node: TestNode, cells: readonly number[]): Promise<void> {
+  const pods = (await node.stasis('get', 'pods', '-o', 'wide')).stdout;
+  assert.match(pods, /^NAMESPACE .* MEMORY +MEMORY LIMIT /);
+  assert.match(pods, /^default +own +.* 64\.0 MiB +64\.0 MiB /m);
+  const containers = (await node.stasis('get', 'containers', '-o', 'wide')).stdout;
+  assert.match(
+    containers,
+    new RegExp(`^default +own +c +.* 64\\.0 MiB +64\\.0 MiB +${cells.join(',')} `, 'm'),
+  );
+  assert.match(containers, /^default +shares +c +.* 64\.0 MiB +64\.0 MiB +- /m);
+  const pod = (await node.stasis('describe', 'pod', 'own')).stdout;
+  assert.match(pod, /Memory: +64\.0 MiB asked for, at most 64\.0 MiB/);
+  assert.match(pod, new RegExp(`Its own: +64\\.0 MiB of memory on NUMA node ${cells.join(', ')}$`, 'm'));
+  const described = (await node.stasis('describe', 'node')).stdout;
+  assert.match(described, /^Memory: +\d.* 128\.0 MiB asked for by pods$/m);
+  assert.match(described, /^Memory manager: +Static$/m);
+  const [cell] = cells;
+  const line = `NUMA node ${cell}, memory: +64\\.0 MiB of .* given; .* in all, 300\\.0 MiB kept for the system$`;
+  assert.match(described, new RegExp(line, 'm'));
+}
+
 const nodes = (await machineFacts()).numaNodes ?? [];
 const skip = needsRuntime.skip || nodes.length === 0 ? { skip: needsRuntime.skip || 'no NUMA nodes' } : {};
 
@@ -73,6 +95,7 @@ test('memory of a NUMA node is given, remembered over a kill, explained and give
   );
   const { memory: all } = await resources.getAllocatableResources({}, { signal: signal() });
   assert.ok(all.some(({ memoryType, size }) => memoryType === 'memory' && size === table()?.Allocatable));
+  await shows(node, affinity.map(Number));
   // More than any machine has waits for its turn, in the kubelet's words.
   node.manifest('more', pod('more', '{cpu: 100m, memory: 900Ti}'));
   const refusal = await until('it is refused', async () => (await node.pod('more'))?.message || undefined);

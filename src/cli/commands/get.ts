@@ -1,9 +1,11 @@
 import type { StasisClient } from '../../api/client.ts';
 import type {
   CheckpointSummary,
+  ContainerSummary,
   CpuSummary,
   DeviceSummary,
   List,
+  MemoryWanted,
   Operation,
   PodSummary,
 } from '../../api/stasis.ts';
@@ -11,6 +13,7 @@ import { defineCommand, UsageError } from '../command.ts';
 import { daemonClient, daemonFlags } from '../daemon-client.ts';
 import { columns } from '../output/columns.ts';
 import { printable } from '../output/escape.ts';
+import { byteText } from '../output/quantities.ts';
 import { plainData } from '../plain-output.ts';
 
 const kinds = ['pods', 'containers', 'devices', 'cpus', 'checkpoints', 'operations'] as const;
@@ -81,7 +84,7 @@ function podRows(pods: readonly PodSummary[], wide: boolean): string[][] {
     'STATUS',
     'RESTARTS',
     'RESTORED',
-    ...(wide ? ['UID', 'SANDBOX', 'MESSAGE'] : []),
+    ...(wide ? ['MEMORY', 'MEMORY LIMIT', 'UID', 'SANDBOX', 'MESSAGE'] : []),
   ];
   const rows = pods.map((pod) => {
     const lasting = pod.containers.filter(({ init, sidecar }) => !init || sidecar);
@@ -94,14 +97,15 @@ function podRows(pods: readonly PodSummary[], wide: boolean): string[][] {
       pod.phase,
       String(restarts),
       pod.restored ? 'true' : 'false',
-      ...(wide ? [pod.uid, pod.sandboxId.slice(0, 13), pod.message] : []),
+      ...(wide ? [...memoryCells(pod.memory), pod.uid, pod.sandboxId.slice(0, 13), pod.message] : []),
     ];
   });
   return [heading, ...rows];
 }
 
 function containerRows(pods: readonly PodSummary[], wide: boolean): string[][] {
-  const heading = ['NAMESPACE', 'POD', 'CONTAINER', 'STATE', 'RESTARTS', ...(wide ? ['IMAGE', 'ID'] : [])];
+  const more = wide ? ['MEMORY', 'MEMORY LIMIT', 'NUMA', 'IMAGE', 'ID'] : [];
+  const heading = ['NAMESPACE', 'POD', 'CONTAINER', 'STATE', 'RESTARTS', ...more];
   const rows = pods.flatMap((pod) =>
     pod.containers.map((item) => [
       pod.namespace,
@@ -109,10 +113,20 @@ function containerRows(pods: readonly PodSummary[], wide: boolean): string[][] {
       item.name,
       item.state,
       String(item.restarts),
-      ...(wide ? [item.image, item.id.slice(0, 13)] : []),
+      ...(wide ? [...memoryCells(item.memory), numaCell(item), item.image, item.id.slice(0, 13)] : []),
     ]),
   );
   return [heading, ...rows];
+}
+
+/** What is asked for, and what may not be exceeded. */
+function memoryCells({ requestBytes, limitBytes }: MemoryWanted): string[] {
+  return [requestBytes, limitBytes].map((bytes) => (bytes === undefined ? '-' : byteText(bytes)));
+}
+
+/** The NUMA nodes that give the container memory. */
+function numaCell({ givenMemory = [] }: ContainerSummary): string {
+  return [...new Set(givenMemory.flatMap(({ numaNodes }) => numaNodes))].join(',') || '-';
 }
 
 function deviceRows(devices: readonly DeviceSummary[], wide: boolean): string[][] {
