@@ -155,7 +155,7 @@ export class StasisClient extends ArchiveCalls {
 
   /** @returns the path at which the streams of the container are opened */
   async attach(namespace: string, pod: string, request: AttachRequest, signal: AbortSignal): Promise<string> {
-    const granted = this.#json<StreamGrant>('attach', { parts: { namespace, pod }, body: request }, signal);
+    const granted = this.json<StreamGrant>('attach', { parts: { namespace, pod }, body: request }, signal);
     return (await granted).path;
   }
 
@@ -166,7 +166,7 @@ export class StasisClient extends ArchiveCalls {
     request: PortForwardRequest,
     signal: AbortSignal,
   ): Promise<string> {
-    const granted = this.#json<StreamGrant>(
+    const granted = this.json<StreamGrant>(
       'portForward',
       { parts: { namespace, pod }, body: request },
       signal,
