@@ -1,5 +1,4 @@
 import type { HttpStream } from './api-calls.ts';
-import { ArchiveCalls } from './archive-calls.ts';
 import { type CheckpointResponse, type CheckpointTarget, checkpointPath } from './kubelet-checkpoint.ts';
 import type {
   AttachRequest,
@@ -29,6 +28,7 @@ import type {
   StateFileSummary,
   StreamGrant,
 } from './stasis.ts';
+import { StateCalls } from './state-calls.ts';
 import { eventsIn, linesIn } from './text-stream.ts';
 
 export type { HttpAnswer, HttpRequest, HttpStream, Send, StreamSend } from './api-calls.ts';
@@ -40,7 +40,7 @@ export interface ResumeAt {
 }
 
 /** The daemon's API in types. Every method fails with a CodedError that has the daemon's words. */
-export class StasisClient extends ArchiveCalls {
+export class StasisClient extends StateCalls {
   /** Through the Kubelet Checkpoint API. @returns paths of the archives on the node */
   async checkpointContainer(
     target: CheckpointTarget,

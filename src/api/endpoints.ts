@@ -1,5 +1,6 @@
 import { archiveEndpoints } from './archive-endpoints.ts';
 import { apiRoot, container, type Endpoint, json, none, one, type Parameter, text } from './endpoint.ts';
+import { stateEndpoints } from './state-endpoints.ts';
 
 /** Every path of the daemon with what may be asked of it: the routes and the OpenAPI document are made from it. */
 
@@ -300,6 +301,7 @@ export const endpoints = {
     answers: { 200: json('StateContent', 'What is in it.') },
   },
   ...archiveEndpoints,
+  ...stateEndpoints,
 } as const satisfies Record<string, Endpoint>;
 
 export type EndpointName = keyof typeof endpoints;

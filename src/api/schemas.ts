@@ -15,6 +15,7 @@ import {
   time,
   typed,
 } from './schema-words.ts';
+import { stateSchemas } from './state-schemas.ts';
 
 /** The shapes of all bodies as JSON Schema 2020-12. Members that are not named are refused, but where said. */
 
@@ -254,6 +255,7 @@ export const schemas = {
     content: {},
   }),
   ...archiveSchemas,
+  ...stateSchemas,
 } as const satisfies Record<string, Schema>;
 
 export type SchemaName = keyof typeof schemas;

@@ -66,6 +66,12 @@ test('attributesOf tells making, listing and showing checkpoints apart', () => {
     [`POST ${api}/checkpoints/x/edit`]: 'edit checkpoint',
     [`DELETE ${api}/operations/x`]: 'delete checkpoint',
     [`GET ${api}/state/content`]: 'get state',
+    [`GET ${api}/state/diff`]: 'get state',
+    [`GET ${api}/state/preflight`]: 'get state',
+    [`POST ${api}/state/repair`]: 'repair state',
+    [`POST ${api}/state/convert`]: 'convert state',
+    [`POST ${api}/state/reset`]: 'reset state',
+    [`GET ${api}/state/reset`]: 'get state',
     [`POST ${api}/drain`]: 'create drain',
     'GET /readyz': 'get healthz,proxy',
   };

@@ -61,8 +61,13 @@ const shows = new RegExp(
   `^${apiRoot}/(?:extract|checkpoints/[^/]+/(?:archive|inspect|search|verify|members?|extract|diff|memory(?:/content)?|core|image))$`,
 );
 
-/** What makes one archive of another: verbs of their own, for whoever may make checkpoints need not do that. */
-const derives = new RegExp(`^${apiRoot}/checkpoints/[^/]+/(convert|edit)$`);
+/**
+ * What makes one archive of another, and what changes state files: verbs of their own, for whoever may make
+ * checkpoints, or look at state, need not do that.
+ */
+const ownVerbs = new RegExp(
+  `^${apiRoot}/(?:checkpoints/[^/]+/(?=convert$|edit$)|state/(?=repair$|convert$|reset$))(\\w+)$`,
+);
 
 /** A command can do everything that its container can, as can who types into it: whoever may list pods may do neither. */
 const streams = new RegExp(`^${apiRoot}/pods/[^/]+/[^/]+/(exec|attach|portforward|log)$`);
@@ -81,7 +86,7 @@ export function attributesOf(method: string, path: string, node: string): Attrib
 
 function verbOf(method: string, path: string): string {
   if (method === 'POST' && shows.test(path)) return 'get';
-  const own = method === 'POST' ? derives.exec(path)?.[1] : undefined;
+  const own = method === 'POST' ? ownVerbs.exec(path)?.[1] : undefined;
   return own ?? verbs[method] ?? '';
 }
 

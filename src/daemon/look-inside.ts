@@ -1,9 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import type { SearchEnd, SearchHit, StateContent, StateFileReport, StateFileSummary } from '../api/stasis.ts';
+import type { StateChanges, StateDifference, StateForecast } from '../api/state-shapes.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 import type { MakeResult } from '../pods/look-tasks.ts';
 import type { LookInside } from '../pods/node-control.ts';
-import type { LookMessage, LookTask } from './look-task.ts';
+import type { LookMessage, LookReply, LookTask } from './look-task.ts';
 
 /** Looks that go on at once; each is a thread and may hold a compressed archive's images in memory. */
 const mostLooks = 4;
@@ -14,7 +15,8 @@ const otherTime = 120_000;
 const wholeTime = 3_600_000;
 
 /** Looks into archives and state files in threads of their own, a few at once. */
-export function lookInside(rootDirectory: string): LookInside {
+export function lookInside(rootDirectory: string, runtimeEndpoint?: string): LookInside {
+  const place = { rootDirectory, runtimeEndpoint };
   const places = { free: mostLooks };
   const one = async <T>(task: LookTask, signal: AbortSignal): Promise<T> => {
     for await (const value of look(task, places, signal)) return value as T;
@@ -29,6 +31,12 @@ export function lookInside(rootDirectory: string): LookInside {
     stateFiles: (signal) => one<StateFileSummary[]>({ kind: 'stateFiles', rootDirectory }, signal),
     verifyState: (signal) => one<StateFileReport[]>({ kind: 'verifyState', rootDirectory }, signal),
     stateContent: (file, signal) => one<StateContent>({ kind: 'stateContent', rootDirectory, file }, signal),
+    stateDifferences: (file, signal) =>
+      one<StateDifference[]>({ kind: 'stateDifferences', rootDirectory, file }, signal),
+    statePreflight: (from, to, signal) =>
+      one<StateForecast[]>({ kind: 'statePreflight', place, from, to }, signal),
+    changeState: (change, signal) =>
+      one<StateChanges>({ kind: 'changeState', task: { ...change, place } }, signal),
     print: (task, signal) => one<string>({ kind: 'print', task }, signal),
     read: (task, signal) => look({ kind: 'read', task }, places, signal) as AsyncIterable<Uint8Array>,
     make: (task, signal) => one<MakeResult>({ kind: 'make', task }, signal),
@@ -64,8 +72,13 @@ async function* look(task: LookTask, places: { free: number }, signal: AbortSign
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
+      } else if ('begin' in message) {
+        // Who has gone by now is told so next, and the thread has begun nothing.
+        if (all.aborted) continue;
+        all.removeEventListener('abort', stop);
+        thread.postMessage('begin' satisfies LookReply);
       } else if ('value' in message) {
-        thread.postMessage('taken');
+        thread.postMessage('taken' satisfies LookReply);
         yield message.value;
       } else if ('done' in message) return;
       else throw new CodedError(message.error.code, message.error.message, hintOf(message.error.hint));

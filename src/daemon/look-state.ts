@@ -1,7 +1,14 @@
 import type { StateContent, StateFileReport, StateFileSummary } from '../api/stasis.ts';
-import { contentData } from '../cli/state/content.ts';
+import type { StateDifference, StateForecast } from '../api/state-shapes.ts';
+import { examineNamed } from '../cli/state/container-ids.ts';
+import { contentData, differences } from '../cli/state/content.ts';
 import { type Examined, examine } from '../cli/state/examine.ts';
+import { examineOptions, parseMinor } from '../cli/state/flags.ts';
+import { foresee } from '../cli/state/foresee.ts';
+import { lastGood } from '../cli/state/plan-repair.ts';
 import { CodedError } from '../errors/coded-error.ts';
+import { flagsOf } from './change-state.ts';
+import type { LookTask } from './look-task.ts';
 
 async function examined(rootDirectory: string): Promise<Examined[]> {
   return examine(rootDirectory, { facts: {}, gates: new Set(), onNode: true });
@@ -36,13 +43,41 @@ export async function verifyState(rootDirectory: string): Promise<StateFileRepor
 }
 
 /** @throws CodedError `not-found` unless the name is one of the list; `corrupt` where nothing can be read */
-export async function stateContent(rootDirectory: string, name: string): Promise<StateContent> {
+async function readable(rootDirectory: string, name: string): Promise<Examined> {
   const found = (await examined(rootDirectory)).find(({ file }) => file.name === name);
   if (!found) throw new CodedError('not-found', `there is no state file ${JSON.stringify(name)}`);
   const { report, file } = found;
-  if (!found.content || found.unreadable) {
-    throw new CodedError('corrupt', report.findings[0]?.message ?? `${file.path} cannot be read`);
+  if (found.content && !found.unreadable) return found;
+  throw new CodedError('corrupt', report.findings[0]?.message ?? `${file.path} cannot be read`);
+}
+
+/** What changed since the last good generation. @throws CodedError as for one file; `not-found` where there is none */
+export async function stateDifferences(rootDirectory: string, name: string): Promise<StateDifference[]> {
+  const found = await readable(rootDirectory, name);
+  const good = await lastGood(found, { facts: {}, gates: new Set(), onNode: true });
+  if (!good) {
+    throw new CodedError('not-found', `${found.file.path} has no earlier generation to compare with`);
   }
+  return differences(contentData(good.examined), contentData(found)).map(({ path, before, after }) => ({
+    path,
+    before: before ?? null,
+    after: after ?? null,
+  }));
+}
+
+export async function statePreflight({ place, from, to }: LookTask & { kind: 'statePreflight' }) {
+  const flags = flagsOf(place);
+  const minors = [parseMinor(from), parseMinor(to)] as const;
+  const configured = await examineOptions(flags, false);
+  const files = await examineNamed([place.rootDirectory], { ...configured, onNode: true }, flags);
+  return files
+    .filter(({ kind }) => kind)
+    .map((each): StateForecast => foresee(each, ...minors, configured.gates));
+}
+
+export async function stateContent(rootDirectory: string, name: string): Promise<StateContent> {
+  const found = await readable(rootDirectory, name);
+  const { report, file } = found;
   return {
     ...{ apiVersion: 'stasis/v1', kind: 'StateContent', path: file.path, kindOfFile: report.kind },
     ...{ version: report.version, valid: report.valid, content: contentData(found) },

@@ -16,19 +16,30 @@ import { readReport } from '../inspect/report.ts';
 import { type SectionName, sectionNames } from '../inspect/sections.ts';
 import { lateCodec } from '../localfs/late-codec.ts';
 import { openContainer } from '../pods/described-containers.ts';
+import { changeState } from './change-state.ts';
 import { printed, sendBytes } from './look-archive.ts';
-import { stateContent, stateFiles, verifyState } from './look-state.ts';
-import { type LookMessage, type LookTask, window } from './look-task.ts';
+import { stateContent, stateDifferences, stateFiles, statePreflight, verifyState } from './look-state.ts';
+import { type LookMessage, type LookReply, type LookTask, window } from './look-task.ts';
 import { makeArchive } from './make-archive.ts';
 
 const never = new AbortController().signal;
 const port = parentPort;
 let outstanding = 0;
 let taken = (): void => undefined;
-port?.on('message', () => {
+let begun = (): void => undefined;
+port?.on('message', (reply: LookReply) => {
+  if (reply === 'begin') return begun();
   outstanding--;
   taken();
 });
+
+/** Resolves when what follows will not be cut off any more. */
+function begin(): Promise<void> {
+  return new Promise((resolve) => {
+    begun = resolve;
+    post({ begin: true });
+  });
+}
 
 /** Sends a value, and waits while too many lie at the other end. */
 async function send(value: unknown): Promise<void> {
@@ -50,6 +61,9 @@ async function run(task: LookTask): Promise<void> {
   if (task.kind === 'search') return search(task);
   if (task.kind === 'stateFiles') return send(await stateFiles(task.rootDirectory));
   if (task.kind === 'stateContent') return send(await stateContent(task.rootDirectory, task.file));
+  if (task.kind === 'stateDifferences') return send(await stateDifferences(task.rootDirectory, task.file));
+  if (task.kind === 'statePreflight') return send(await statePreflight(task));
+  if (task.kind === 'changeState') return send(await changeState(task.task, begin));
   if (task.kind === 'print') return send(await printed(task.task));
   // Of a view, all of the memory below it would be copied.
   if (task.kind === 'read') return sendBytes(task.task, (piece) => send(piece.slice()));

@@ -59,7 +59,7 @@ export async function startNode(parts: NodeParts) {
   const { pods, directories, devices, cpus, memory, hostIP } = await openPods(parts, runtime, images);
   const captures = await openCaptures(parts, { runtime, images, pods, directories, directory });
   await pullGivenImages(settings, images, stopping);
-  const look = lookInside(rootDirectory);
+  const look = lookInside(rootDirectory, settings.runtimeSocket);
   const made = new MadeArchives({
     directory: directory.path,
     kept: captures.kept,

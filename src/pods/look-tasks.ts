@@ -8,6 +8,7 @@ import type {
   MemoryRequest,
 } from '../api/archive-shapes.ts';
 import type { CheckpointSummary } from '../api/stasis.ts';
+import type { RepairRequest, ResetRequest, StateConvertRequest } from '../api/state-shapes.ts';
 
 /** What is asked of archives and state files. It is done apart: they may come from anyone. */
 
@@ -36,3 +37,14 @@ export type MakeTask =
 
 /** What there is to say of what was made. */
 export type MakeResult = Pick<MadeArchive, 'notes'>;
+
+/** What plans changes of the node's state files, and makes them where the request says so. */
+export type ChangeRequest =
+  | { kind: 'repairState'; request: RepairRequest }
+  | { kind: 'convertState'; request: StateConvertRequest }
+  | { kind: 'resetState'; request: ResetRequest };
+
+/** Where the files are, and whom to ask for containers and pods. */
+export type StateTask = ChangeRequest & {
+  place: { rootDirectory: string; runtimeEndpoint?: string | undefined };
+};

@@ -20,8 +20,9 @@ import type {
   StateFileReport,
   StateFileSummary,
 } from '../api/stasis.ts';
+import type { StateChanges, StateDifference, StateForecast } from '../api/state-shapes.ts';
 import type { Checkpointer } from './checkpointer.ts';
-import type { MakeResult, MakeTask, PrintTask, ReadTask } from './look-tasks.ts';
+import type { ChangeRequest, MakeResult, MakeTask, PrintTask, ReadTask } from './look-tasks.ts';
 import type { PodCheckpointChoices } from './pod-checkpoints.ts';
 import type { PodStreams } from './pod-streams.ts';
 import type { Tell } from './progress.ts';
@@ -52,6 +53,12 @@ export interface LookInside {
   verifyState(signal: AbortSignal): Promise<StateFileReport[]>;
   /** @throws CodedError `not-found` for a name that is not in the list */
   stateContent(file: string, signal: AbortSignal): Promise<StateContent>;
+  /** @throws CodedError `not-found` for a name that is not in the list, or where there is no earlier generation */
+  stateDifferences(file: string, signal: AbortSignal): Promise<StateDifference[]>;
+  /** What the kubelet of version `to` will do with each file. @throws CodedError `invalid-argument` */
+  statePreflight(from: string, to: string, signal: AbortSignal): Promise<StateForecast[]>;
+  /** What has begun to be written is finished, also where the client goes. @throws CodedError */
+  changeState(change: ChangeRequest, signal: AbortSignal): Promise<StateChanges>;
   /** The text of the command line's JSON. @throws CodedError */
   print(task: PrintTask, signal: AbortSignal): Promise<string>;
   /** Bytes as they are read. @throws CodedError */

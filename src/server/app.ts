@@ -112,6 +112,7 @@ async function audited(
     status: context.res.status,
     milliseconds: Math.round((performance.now() - began) * 10) / 10,
     ...(facts.archive ? { archive: facts.archive } : {}),
+    ...(facts.changed ? { changed: facts.changed } : {}),
     ...(facts.error ? { error: facts.error.split('\n')[0] ?? '' } : {}),
   };
   if (!facts.archive) return audit(record);

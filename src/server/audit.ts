@@ -17,6 +17,8 @@ export interface AuditRecord {
   /** Archive that was made or handed out, with the digest of its bytes. */
   archive?: string;
   digest?: string;
+  /** Other files on the node that were written. */
+  changed?: readonly string[];
   /** First line of what went wrong. */
   error?: string;
 }
@@ -31,6 +33,7 @@ export interface RequestFacts {
   resource: string;
   decision: AuditRecord['decision'];
   archive?: string;
+  changed?: readonly string[];
   /** First line of what went wrong; of a request about contents its code alone. */
   error?: string;
   /** What goes wrong may have contents, or what was looked for, in its words. */

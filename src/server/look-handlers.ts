@@ -7,13 +7,21 @@ import {
   type StateFileSummary,
   searchLimits,
 } from '../api/stasis.ts';
+import type { StateDifference, StateForecast } from '../api/state-shapes.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { flag, integer, listOf, matching, object, oneOf } from '../pods/schema.ts';
 import { type ApiRequest, json, jsonText } from './api-request.ts';
 import type { ApiOptions, Handlers } from './stasis-routes.ts';
 import { streamed } from './streamed.ts';
 
-type Names = 'inspect' | 'search' | 'stateFiles' | 'verifyState' | 'stateContent';
+type Names =
+  | 'inspect'
+  | 'search'
+  | 'stateFiles'
+  | 'verifyState'
+  | 'stateContent'
+  | 'stateDifferences'
+  | 'statePreflight';
 
 const searchRequest = object({
   pattern: matching(/^./s, searchLimits.pattern, `a text of at most ${searchLimits.pattern} characters`),
@@ -60,6 +68,17 @@ export function lookHandlers({ node }: ApiOptions): Handlers<Names> {
     },
     stateContent: async ({ query, signal }) =>
       json(await node.look.stateContent(query.text('file') ?? '', signal)),
+    stateDifferences: async ({ query, signal }) => {
+      const items = await node.look.stateDifferences(query.text('file') ?? '', signal);
+      const list: List<StateDifference> = { apiVersion: 'stasis/v1', kind: 'StateDifferenceList', items };
+      return json(list);
+    },
+    statePreflight: async ({ query, signal }) => {
+      const [from, to] = [query.text('from') ?? '', query.text('to') ?? ''];
+      const items = await node.look.statePreflight(from, to, signal);
+      const list: List<StateForecast> = { apiVersion: 'stasis/v1', kind: 'StateForecastList', items };
+      return json(list);
+    },
   };
 }
 

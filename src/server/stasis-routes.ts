@@ -12,6 +12,7 @@ import { makeHandlers } from './make-handlers.ts';
 import { nodeHandlers } from './node-handlers.ts';
 import { operationHandlers } from './operation-handlers.ts';
 import type { ServerMetrics } from './server-metrics.ts';
+import { stateHandlers } from './state-handlers.ts';
 import { streamHandlers } from './stream-handlers.ts';
 import type { Streams } from './streams.ts';
 
@@ -46,6 +47,7 @@ export function addStasisRoutes(app: StasisApp, options: ApiOptions): void {
     ...lookHandlers(options),
     ...archiveHandlers(options),
     ...makeHandlers(options),
+    ...stateHandlers(options),
   };
   for (const [name, handler] of Object.entries(handlers)) {
     const endpoint = endpointOf(name as RoutedName);

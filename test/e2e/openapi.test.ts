@@ -10,6 +10,7 @@ import { type EndpointName, endpointNames, endpointOf, targetOf } from '../../sr
 import type { Operation } from '../../src/api/stasis.ts';
 import { eventsIn } from '../../src/api/text-stream.ts';
 import { httpsStream } from '../../src/kube/https-send.ts';
+import { keepGeneration } from '../../src/localfs/generations.ts';
 import { makeRootfs } from '../engines/image.ts';
 import { needsRuntime } from '../runtime.ts';
 import { signal, TestNode } from './node.ts';
@@ -177,6 +178,14 @@ test('the OpenAPI document is right about every answer of a running daemon', nee
   for (const name of ['stateFiles', 'verifyState'] as const) await ask(name);
   await ask('stateContent', { query: { file: 'cpu_manager_state' } });
   await ask('stateContent', { query: { file: '../../etc/passwd' }, status: 404 });
+  await ask('stateDifferences', { query: { file: 'cpu_manager_state' }, status: 404 });
+  keepGeneration(node.root, 'cpu_manager_state', 1);
+  await ask('stateDifferences', { query: { file: 'cpu_manager_state' } });
+  await ask('statePreflight', { query: { from: '1.31', to: '1.35' } });
+  await ask('repairState');
+  await ask('repairState', { body: { apply: true }, status: 409 });
+  await ask('convertState', { body: { to: '1.17', containers: ['x=y/z'] } });
+  await ask('resetState', { body: { afterReboot: true } });
   const restored = { archive: made.archive, name: 'two' };
   await ask('restore', { body: restored });
   await ask('deletePod', { parts: { namespace: 'default', pod: 'two' }, status: 204 });
