@@ -147,7 +147,7 @@ test('a client that goes away ends its checkpoint, and the container goes on', n
   const target = { namespace: 'default', pod: 'count', container: 'c' };
   const controller = new AbortController();
   const asked = node.client().checkpointContainer(target, undefined, controller.signal);
-  await sleep(80);
+  await sleep(30);
   controller.abort();
   await assert.rejects(asked, { code: 'cancelled' });
   await goesOn(node);

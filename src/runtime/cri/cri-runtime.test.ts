@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConnectError, createClient } from '@connectrpc/connect';
 import { containerdWithLoad, grows } from '../../../test/engines/loaded-containerd.ts';
-import { atEnd, folderFor, needsRuntime } from '../../../test/runtime.ts';
+import { atEnd, folderFor, needsRuntime, until } from '../../../test/runtime.ts';
 import { CodedError } from '../../errors/coded-error.ts';
 import { RuntimeService } from '../../gen/cri/v1/api_pb.ts';
 import { type CriRuntime, openCriRuntime } from './cri-runtime.ts';
@@ -70,7 +70,7 @@ test('recover lets a container run whose checkpoint ended with its asker', needs
   const connected = await open(t, ctd.containerd.socket, notes);
   assert.deepEqual(await connected.recover(), [container.id]);
   await grows(container.log);
-  assert.deepEqual(readdirSync(notes), []);
+  await until('nothing is noted any more', () => readdirSync(notes).length === 0);
 });
 
 test('a failure of CRIU is explained by the log that containerd names', needsRuntime, async (t) => {
@@ -79,6 +79,7 @@ test('a failure of CRIU is explained by the log that containerd names', needsRun
   const runtime = createClient(RuntimeService, connected.transport);
   for (const handler of ['crun', 'runc'] as const) {
     const container = await ctd.run(`odd-${handler}`, handler, ['vsock']);
+    await until('it has its socket', () => readFileSync(container.log, 'utf8').includes('ready'));
     const location = join(ctd.folder, 'x.tar');
     await assert.rejects(
       runtime.checkpointContainer({ containerId: container.id, location }),

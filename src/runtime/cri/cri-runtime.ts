@@ -89,7 +89,7 @@ export async function openCriRuntime(options: CriRuntimeOptions): Promise<CriRun
         const left = await notes.all();
         for (const id of left) {
           await letRun(plain.runtime, resume, id);
-          await notes.remove(id);
+          late.watch(id);
         }
         return left;
       },
