@@ -17,6 +17,7 @@ import type {
   PodDetails,
   PodSummary,
   PortForwardRequest,
+  RestorePreflight,
   RestoreRequest,
   RestoreResult,
   RuntimeStatus,
@@ -114,6 +115,11 @@ export class StasisClient extends StateCalls {
 
   restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreResult> {
     return this.json('restore', { body: request }, signal);
+  }
+
+  /** What {@link restore} would lack; nothing is touched. */
+  restorePreflight(request: RestoreRequest, signal: AbortSignal): Promise<RestorePreflight> {
+    return this.json('restorePreflight', { body: request }, signal);
   }
 
   node(signal: AbortSignal): Promise<NodeStatus> {

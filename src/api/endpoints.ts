@@ -203,9 +203,17 @@ export const endpoints = {
   restore: {
     method: 'POST',
     path: `${apiRoot}/restore`,
-    about: 'Make a pod that continues from an archive on the node.',
+    about:
+      'Make a pod that continues from an archive on the node: one that is kept, by its name, or any, by its path.',
     body: 'RestoreRequest',
     answers: { 200: json('RestoreResult', 'The pod.') },
+  },
+  restorePreflight: {
+    method: 'POST',
+    path: `${apiRoot}/restore/preflight`,
+    about: 'What a restore would lack on this node. Nothing is made or fetched.',
+    body: 'RestoreRequest',
+    answers: { 200: json('RestorePreflight', 'What is missing.') },
   },
   checkpoints: {
     method: 'GET',

@@ -163,11 +163,18 @@ export const schemas = {
   ContainerCheckpoint: exactly({ ...madeCheckpoint, pod: text, container: text }),
   DrainResult: exactly({ ...typed('DrainResult'), pods: listOf(refer('PodCheckpoint')) }),
   RestoreRequest: exactly({
-    archive: path,
+    'checkpoint?': text,
+    'archive?': path,
     'name?': text,
     'namespace?': text,
     'volumes?': { type: 'object', additionalProperties: path },
     'tcp?': oneOf('established', 'close'),
+  }),
+  RestorePreflight: exactly({
+    ...typed('RestorePreflight'),
+    pod: exactly({ namespace: text, name: text }),
+    missing: listOf(text),
+    pulls: listOf(text),
   }),
   RestoreResult: exactly({ ...typed('RestoreResult'), pod: refer('Pod') }),
   Operation: exactly({

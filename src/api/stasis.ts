@@ -239,9 +239,12 @@ export interface DrainResult {
   pods: PodCheckpointResult[];
 }
 
+/** Of an archive either the name of one that is kept, or the path of any. */
 export interface RestoreRequest {
+  /** Its name in the list of checkpoints. */
+  checkpoint?: string;
   /** Absolute path of the archive on the node. */
-  archive: string;
+  archive?: string;
   /** Name and namespace of the pod to make; those of the checkpoint where left out. */
   name?: string;
   namespace?: string;
@@ -255,6 +258,18 @@ export interface RestoreResult {
   apiVersion: 'stasis/v1';
   kind: 'RestoreResult';
   pod: PodSummary;
+}
+
+/** What a restore would meet on this node. */
+export interface RestorePreflight {
+  apiVersion: 'stasis/v1';
+  kind: 'RestorePreflight';
+  /** The pod that would be made. */
+  pod: { namespace: string; name: string };
+  /** Everything that is not here, in words; with nothing in it the restore is begun. */
+  missing: string[];
+  /** Images that are not here and that the runtime would be asked to fetch. */
+  pulls: string[];
 }
 
 /** A device that a plugin brings, and who has it; nobody where there is no container. */

@@ -166,6 +166,7 @@ async function openCaptures({ settings, opening, log, stopping }: NodeParts, ope
     podCheckpoints: new PodCheckpoints({ ...common, defaultTimeout: runtimeRequestTimeout, space, watch }),
     restores: new PodRestores({
       ...{ ...common, unpackVolume, scratch: join(ours, 'restore'), timeout },
+      forecastCompare: compare,
       ...(settings.runtimeSocket === undefined ? {} : { compare }),
     }),
     containerRestores: new ContainerRestores({ ...common, compare }),

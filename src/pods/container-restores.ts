@@ -11,7 +11,8 @@ import type { PodDirectories } from './pod-directories.ts';
 import { createContainer, type Runtime, runSandbox } from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
 import { type RestoreAs, withVolumes } from './restore-as.ts';
-import { type CompareWithNode, preflight, sharedWithPod } from './restore-preflight.ts';
+import { type RestoreForecast, restoreForecast } from './restore-dry-run.ts';
+import { type CompareWithNode, lacking, preflight, sharedWithPod } from './restore-preflight.ts';
 
 /** What is needed of a container archive to make a pod around it. */
 export interface ContainerOrigin {
@@ -92,8 +93,7 @@ export class ContainerRestores {
    */
   async restore(archive: string, as: RestoreAs, signal: AbortSignal): Promise<PodRecord> {
     const { pods, log } = this.#options;
-    const origin = await readContainerOrigin(archive, signal);
-    const pod = withVolumes(this.#podFor(origin, as, await this.#isOwn(signal)), as.volumes);
+    const pod = await this.#podOf(archive, as, signal);
     const { namespace, name, uid } = pod.metadata;
     if (pods.find(namespace, name)) {
       throw new CodedError('already-exists', `this node has a pod ${namespace}/${name} already`, {
@@ -122,6 +122,23 @@ export class ContainerRestores {
         throw error;
       }
     });
+  }
+
+  /** What {@link restore} would meet. Nothing is made. */
+  async forecast(archive: string, as: RestoreAs, signal: AbortSignal): Promise<RestoreForecast> {
+    const { pods, compare } = this.#options;
+    const pod = await this.#podOf(archive, as, signal);
+    const [container] = pod.spec.containers;
+    return restoreForecast(pods, pod, (ensureImage) =>
+      looking(archive, signal, async (checkpoint) =>
+        container ? lacking(checkpoint, pod, container, { compare, ensureImage, signal }) : [],
+      ),
+    );
+  }
+
+  async #podOf(archive: string, as: RestoreAs, signal: AbortSignal): Promise<Pod> {
+    const origin = await readContainerOrigin(archive, signal);
+    return withVolumes(this.#podFor(origin, as, await this.#isOwn(signal)), as.volumes);
   }
 
   /** The built-in runtime gives a container back what it shared with its pod; others need such a pod. */

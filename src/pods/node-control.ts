@@ -26,6 +26,10 @@ import type { ChangeRequest, MakeResult, MakeTask, PrintTask, ReadTask } from '.
 import type { PodCheckpointChoices } from './pod-checkpoints.ts';
 import type { PodStreams } from './pod-streams.ts';
 import type { Tell } from './progress.ts';
+import type { RestoreForecast } from './restore-dry-run.ts';
+
+/** A restore of the archive at this path. */
+export type RestoreFrom = Omit<RestoreRequest, 'checkpoint' | 'archive'> & { archive: string };
 
 /** What is to be made of an archive. */
 export type MakeRequest =
@@ -97,7 +101,9 @@ export interface NodeControl extends Checkpointer {
   ): Promise<PodCheckpointResult>;
   drain(how: PodCheckpointChoices, signal: AbortSignal): Promise<PodCheckpointResult[]>;
   uncordon(signal: AbortSignal): Promise<void>;
-  restore(request: RestoreRequest, signal: AbortSignal): Promise<PodSummary>;
+  restore(request: RestoreFrom, signal: AbortSignal): Promise<PodSummary>;
+  /** What {@link restore} would meet; nothing is touched. */
+  restoreForecast(request: RestoreFrom, signal: AbortSignal): Promise<RestoreForecast>;
   checkpoints(signal: AbortSignal): Promise<CheckpointSummary[]>;
   /** @throws CodedError `not-found` */
   findCheckpoint(name: string, signal: AbortSignal): Promise<CheckpointSummary>;

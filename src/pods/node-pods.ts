@@ -391,6 +391,10 @@ export class NodePods {
     return this.#parts.ensureImage(container, signal);
   }
 
+  hasImage(container: Container, signal: AbortSignal): Promise<boolean> {
+    return this.#parts.hasImage(container, signal);
+  }
+
   sandboxConfig(record: PodRecord, attempt: number) {
     return this.#parts.sandboxConfig(record, attempt);
   }

@@ -13,7 +13,6 @@ import type {
   PodCheckpointResult,
   PodDetails,
   PodSummary,
-  RestoreRequest,
   RuntimeStatus,
 } from '../api/stasis.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
@@ -24,7 +23,7 @@ import type { FreeSpace } from './free-space.ts';
 import type { KeptCheckpoints } from './kept-checkpoints.ts';
 import type { MakeResult } from './look-tasks.ts';
 import type { MadeArchives } from './made-archives.ts';
-import type { LookInside, MakeRequest, NodeControl, ReadyCheck } from './node-control.ts';
+import type { LookInside, MakeRequest, NodeControl, ReadyCheck, RestoreFrom } from './node-control.ts';
 import type { NodePods } from './node-pods.ts';
 import { gracePeriod, type Pod, podName } from './pod.ts';
 import type { PodCheckpointChoices, PodCheckpoints } from './pod-checkpoints.ts';
@@ -32,6 +31,7 @@ import type { PodRestores } from './pod-restores.ts';
 import { actualPod, type Runtime, sandboxAddress } from './pod-runtime.ts';
 import type { PodStreams } from './pod-streams.ts';
 import type { Tell } from './progress.ts';
+import type { RestoreForecast } from './restore-dry-run.ts';
 import { rpcErrorText } from './rpc-error.ts';
 
 export interface NodeOptions {
@@ -235,7 +235,7 @@ export class Node implements NodeControl {
     await restore();
   }
 
-  async restore(request: RestoreRequest, signal: AbortSignal): Promise<PodSummary> {
+  async restore(request: RestoreFrom, signal: AbortSignal): Promise<PodSummary> {
     const { restores, containerRestores, pods, runtime } = this.#options;
     const kind = await kindOfArchive(request.archive, signal);
     const record =
@@ -243,6 +243,13 @@ export class Node implements NodeControl {
         ? await restores.restorePod(request.archive, request, signal)
         : await containerRestores.restore(request.archive, request, signal);
     return pods.summary(record, await actualPod(runtime, undefined, signal));
+  }
+
+  async restoreForecast(request: RestoreFrom, signal: AbortSignal): Promise<RestoreForecast> {
+    const { restores, containerRestores } = this.#options;
+    const kind = await kindOfArchive(request.archive, signal);
+    const from = kind === 'pod' ? restores : containerRestores;
+    return from.forecast(request.archive, request, signal);
   }
 
   checkpoints(): Promise<CheckpointSummary[]> {

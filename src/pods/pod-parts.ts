@@ -13,6 +13,7 @@ import {
   actualPod,
   createContainer,
   ensureImage,
+  hasImage,
   type Images,
   type Runtime,
   removeContainer,
@@ -108,6 +109,11 @@ export class PodParts {
   /** Sees to it that the image of a container is on this node. */
   ensureImage(container: Container, signal: AbortSignal): Promise<void> {
     return ensureImage(this.#options.images, container.image, signal);
+  }
+
+  /** Whether it is, without fetching it. */
+  hasImage(container: Container, signal: AbortSignal): Promise<boolean> {
+    return hasImage(this.#options.images, container.image, signal);
   }
 
   sandboxConfig(record: PodRecord, attempt: number) {

@@ -8,6 +8,7 @@ import { privateDirectory } from '../localfs/atomic-file.ts';
 import type { CheckpointsDirectory, ListedPod } from '../localfs/checkpoints-directory.ts';
 import { makeDirectories } from '../localfs/make-directories.ts';
 import { RejectedError } from './admissions.ts';
+import { openContainer } from './described-containers.ts';
 import type { Log, NodePods } from './node-pods.ts';
 import { allContainers, type Pod, podName } from './pod.ts';
 import { eachVolume, type PodDescription, readPodArchive, unpackPodArchive } from './pod-archive.ts';
@@ -15,7 +16,15 @@ import type { PodDirectories } from './pod-directories.ts';
 import { type ActualSandbox, actualPod, type Runtime, removeSandbox } from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
 import { fillVolume, type UnpackVolume } from './pod-volumes.ts';
-import { containersPreflight, podPreflight, type RestoreAs, withVolumes } from './restore-as.ts';
+import {
+  containersLack,
+  containersPreflight,
+  podLacks,
+  podPreflight,
+  type RestoreAs,
+  withVolumes,
+} from './restore-as.ts';
+import { type RestoreForecast, restoreForecast } from './restore-dry-run.ts';
 import type { CompareWithNode } from './restore-preflight.ts';
 import { keepTrying, mayPass, triedAgain } from './restore-retries.ts';
 import { fromRpc } from './rpc-error.ts';
@@ -34,6 +43,8 @@ export interface PodRestoreOptions {
   timeout: number;
   /** Looks for what the containers' archives need of the node; left out for the built-in runtime, which says it itself. */
   compare?: CompareWithNode;
+  /** The same, for whoever only asks what a restore would meet. */
+  forecastCompare: CompareWithNode;
   log: Log;
 }
 
@@ -90,14 +101,8 @@ export class PodRestores {
    */
   async restorePod(archive: string, as: RestoreAs, signal: AbortSignal): Promise<PodRecord> {
     const { pods, log } = this.#options;
-    const description = await readPodArchive(archive, signal);
-    const origin = withVolumes(podOf(description, undefined), as.volumes);
-    const metadata = {
-      ...origin.metadata,
-      namespace: as.namespace ?? origin.metadata.namespace,
-      name: as.name ?? origin.metadata.name,
-      uid: randomUUID(),
-    };
+    const pod = podAs(await readPodArchive(archive, signal), as);
+    const { metadata } = pod;
     if (pods.find(metadata.namespace, metadata.name)) {
       throw new CodedError(
         'already-exists',
@@ -109,7 +114,7 @@ export class PodRestores {
     }
     const id = basename(archive, '.tar');
     const record: PodRecord = {
-      pod: { ...origin, metadata },
+      pod,
       seen: new Date().toISOString(),
       restoredFrom: isSandboxId(id) ? id : 'archive',
       restoring: true,
@@ -123,6 +128,21 @@ export class PodRestores {
         if (!stopping.aborted) setImmediate(() => void pods.remove(record, 0).catch(() => undefined));
         throw error;
       }
+    });
+  }
+
+  /** What {@link restorePod} would meet. Nothing is made, and nothing unpacked. */
+  async forecast(archive: string, as: RestoreAs, signal: AbortSignal): Promise<RestoreForecast> {
+    const { pods, forecastCompare: compare } = this.#options;
+    const description = await readPodArchive(archive, signal);
+    const pod = podAs(description, as);
+    const names = Object.keys(description.containers);
+    const open = async (name: string) =>
+      names.includes(name) ? openContainer({ path: archive, kind: 'pod' }, name, signal) : undefined;
+    return restoreForecast(pods, pod, async (ensureImage) => {
+      const { places, images } = await podLacks(pod, names, ensureImage, signal);
+      const inside = await containersLack(pod, open, { compare, ensureImage, signal });
+      return [...places, ...images, ...inside];
     });
   }
 
@@ -369,6 +389,19 @@ export class PodRestores {
       throw fromRpc('the container runtime could not restore the pod', error);
     }
   }
+}
+
+/** The pod that is to be made of an archive. */
+function podAs(description: PodDescription, as: RestoreAs): Pod {
+  const origin = withVolumes(podOf(description, undefined), as.volumes);
+  const { namespace, name } = origin.metadata;
+  const metadata = {
+    ...origin.metadata,
+    namespace: as.namespace ?? namespace,
+    name: as.name ?? name,
+    uid: randomUUID(),
+  };
+  return { ...origin, metadata };
 }
 
 /** The pod that an archive describes; of archives without a description, what the entry of the list tells. */

@@ -139,6 +139,15 @@ export async function runSandbox(
   }
 }
 
+export async function hasImage(images: Images, image: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const { image: found } = await images.imageStatus({ image: { image } }, { signal, timeoutMs: shortCall });
+    return found !== undefined;
+  } catch (error) {
+    throw fromRpc(`looking for image ${image}`, error);
+  }
+}
+
 /** Sees to it that an image is there: one that is missing is taken from where its name says it lies. */
 export async function ensureImage(images: Images, image: string, signal: AbortSignal): Promise<void> {
   const options = { signal, timeoutMs: shortCall };

@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 import { openCheckpoint } from '../localfs/open-checkpoint.ts';
 import type { NodePods } from './node-pods.ts';
 import { allContainers, type Container, type Pod, podName } from './pod.ts';
-import { type CompareWithNode, lacking } from './restore-preflight.ts';
+import { type CompareWithNode, lacking, type PreflightOptions } from './restore-preflight.ts';
 
 /** What a restored pod is to have in place of what its checkpoint says. */
 export interface RestoreAs {
@@ -41,6 +42,9 @@ export function withVolumes(pod: Pod, map: Readonly<Record<string, string>> = {}
   );
 }
 
+/** Sees to it that the image of a container is here, or only looks. */
+export type EnsureImage = (container: Container, signal: AbortSignal) => Promise<void>;
+
 /**
  * Looks for everything that the pod needs of this node before anything is made, and names all that is missing.
  * @throws CodedError `failed-precondition`; `not-found` where images alone are missing
@@ -51,31 +55,44 @@ export async function podPreflight(
   names: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  const missing: string[] = [];
-  for (const { name, hostPath } of pod.spec.volumes ?? []) {
-    if (hostPath === undefined || hostPath.type?.endsWith('OrCreate')) continue;
-    const found = await stat(hostPath.path).catch(() => undefined);
-    if (!found) missing.push(`volume ${name}: there is no ${hostPath.path} here`);
-  }
-  const described = allContainers(pod).map(({ name }) => name);
-  for (const name of names) {
-    if (!described.includes(name)) missing.push(`container ${name}: the pod does not describe it`);
-  }
-  const lasting = missing.length > 0;
-  for (const container of allContainers(pod)) {
-    if (!names.includes(container.name) || container.image === '') continue;
-    await pods.ensureImage(container, signal).catch((error: unknown) => {
-      signal.throwIfAborted();
-      missing.push(`container ${container.name}: ${messageOf(error)}`);
-    });
-  }
+  const ensureImage: EnsureImage = (one, stop) => pods.ensureImage(one, stop);
+  const { places, images } = await podLacks(pod, names, ensureImage, signal);
+  const missing = [...places, ...images];
   if (missing.length === 0) return;
   // An image may come; whoever waits for one tries again.
   throw new CodedError(
-    lasting ? 'failed-precondition' : 'not-found',
+    places.length > 0 ? 'failed-precondition' : 'not-found',
     `pod ${podName(pod)} cannot be restored here: ${missing.join('; ')}`,
     { hint: 'give volumes another place with --volume-map, and load the images' },
   );
+}
+
+/** What the pod needs of this node and is not here: volumes and descriptions, and images. */
+export async function podLacks(
+  pod: Pod,
+  names: readonly string[],
+  ensureImage: EnsureImage,
+  signal: AbortSignal,
+): Promise<{ places: string[]; images: string[] }> {
+  const places: string[] = [];
+  for (const { name, hostPath } of pod.spec.volumes ?? []) {
+    if (hostPath === undefined || hostPath.type?.endsWith('OrCreate')) continue;
+    const found = await stat(hostPath.path).catch(() => undefined);
+    if (!found) places.push(`volume ${name}: there is no ${hostPath.path} here`);
+  }
+  const described = allContainers(pod).map(({ name }) => name);
+  for (const name of names) {
+    if (!described.includes(name)) places.push(`container ${name}: the pod does not describe it`);
+  }
+  const images: string[] = [];
+  for (const container of allContainers(pod)) {
+    if (!names.includes(container.name) || container.image === '') continue;
+    await ensureImage(container, signal).catch((error: unknown) => {
+      signal.throwIfAborted();
+      images.push(`container ${container.name}: ${messageOf(error)}`);
+    });
+  }
+  return { places, images };
 }
 
 /**
@@ -90,23 +107,36 @@ export async function containersPreflight(
   compare: CompareWithNode,
   signal: AbortSignal,
 ): Promise<void> {
-  const ensureImage = (one: Container, stop: AbortSignal) => pods.ensureImage(one, stop);
-  const missing: string[] = [];
-  for (const container of allContainers(pod)) {
-    const path = paths.get(container.name);
-    if (path === undefined) continue;
-    const checkpoint = await openCheckpoint(path, { signal });
-    try {
-      const found = await lacking(checkpoint, pod, container, { compare, ensureImage, signal });
-      missing.push(...found.map((what) => `container ${container.name}: ${what}`));
-    } finally {
-      await checkpoint.close();
-    }
-  }
+  const ensureImage: EnsureImage = (one, stop) => pods.ensureImage(one, stop);
+  const open = async (name: string) => {
+    const path = paths.get(name);
+    return path === undefined ? undefined : openCheckpoint(path, { signal });
+  };
+  const missing = await containersLack(pod, open, { compare, ensureImage, signal });
   if (missing.length === 0) return;
   throw new CodedError(
     'failed-precondition',
     `pod ${podName(pod)} cannot be restored here, this node lacks: ${missing.join('; ')}`,
     { hint: 'nothing was started; stasis verify --against-node shows all that is needed' },
   );
+}
+
+/** What the containers of a pod need and is not here. @param open the archive of a container; closed here */
+export async function containersLack(
+  pod: Pod,
+  open: (container: string) => Promise<Checkpoint | undefined>,
+  options: PreflightOptions,
+): Promise<string[]> {
+  const missing: string[] = [];
+  for (const container of allContainers(pod)) {
+    const checkpoint = await open(container.name);
+    if (checkpoint === undefined) continue;
+    try {
+      const found = await lacking(checkpoint, pod, container, options);
+      missing.push(...found.map((what) => `container ${container.name}: ${what}`));
+    } finally {
+      await checkpoint.close();
+    }
+  }
+  return missing;
 }

@@ -4,11 +4,14 @@ import type {
   DrainResult,
   List,
   PodSummary,
+  RestorePreflight,
   RestoreRequest,
   RestoreResult,
 } from '../api/stasis.ts';
+import { CodedError } from '../errors/coded-error.ts';
+import type { RestoreFrom } from '../pods/node-control.ts';
 import { mapOf, matching, object, oneOf } from '../pods/schema.ts';
-import { json } from './api-request.ts';
+import { type ApiRequest, json } from './api-request.ts';
 import { choicesIn } from './operation-handlers.ts';
 import type { ApiOptions, Handlers } from './stasis-routes.ts';
 
@@ -24,23 +27,31 @@ type Names =
   | 'deletePod'
   | 'drain'
   | 'uncordon'
-  | 'restore';
+  | 'restore'
+  | 'restorePreflight';
 
 const label = matching(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 253, 'a name');
 const path = matching(/^\/[^\0]*$/, 4096, 'the absolute path of a file on the node');
-const restoreRequest = object(
-  {
-    archive: path,
-    name: label,
-    namespace: label,
-    volumes: mapOf(path),
-    tcp: oneOf('established', 'close'),
-  },
-  ['archive'],
-);
+const restoreRequest = object({
+  checkpoint: matching(/^[^\0/]+$/, 255, 'the name of a checkpoint'),
+  archive: path,
+  name: label,
+  namespace: label,
+  volumes: mapOf(path),
+  tcp: oneOf('established', 'close'),
+});
 
 /** The node as a whole, and its pods. */
 export function nodeHandlers({ node }: ApiOptions): Handlers<Names> {
+  const restoreFrom = async ({ body, facts, signal }: ApiRequest): Promise<RestoreFrom> => {
+    const { checkpoint, archive: path, ...as }: RestoreRequest = await body(restoreRequest);
+    if ((checkpoint === undefined) === (path === undefined)) {
+      throw new CodedError('invalid-argument', 'the body: it has to have one of checkpoint and archive');
+    }
+    const archive = path ?? (await node.findCheckpoint(checkpoint ?? '', signal)).path;
+    facts.archive = archive;
+    return { ...as, archive };
+  };
   return {
     node: async ({ signal }) => json(await node.status(signal)),
     runtime: async ({ signal }) => json(await node.runtime(signal)),
@@ -70,10 +81,12 @@ export function nodeHandlers({ node }: ApiOptions): Handlers<Names> {
       return json(await node.status(signal));
     },
     restore: async (request) => {
-      const asked: RestoreRequest = await request.body(restoreRequest);
-      request.facts.archive = asked.archive;
-      const pod = await node.restore(asked, request.signal);
+      const pod = await node.restore(await restoreFrom(request), request.signal);
       return json({ apiVersion, kind: 'RestoreResult', pod } satisfies RestoreResult);
+    },
+    restorePreflight: async (request) => {
+      const found = await node.restoreForecast(await restoreFrom(request), request.signal);
+      return json({ apiVersion, kind: 'RestorePreflight', ...found } satisfies RestorePreflight);
     },
   };
 }

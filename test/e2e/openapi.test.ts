@@ -187,6 +187,8 @@ test('the OpenAPI document is right about every answer of a running daemon', nee
   await ask('convertState', { body: { to: '1.17', containers: ['x=y/z'] } });
   await ask('resetState', { body: { afterReboot: true } });
   const restored = { archive: made.archive, name: 'two' };
+  await ask('restorePreflight', { body: restored });
+  await ask('restorePreflight', { body: { checkpoint: 'none.tar' }, status: 404 });
   await ask('restore', { body: restored });
   await ask('deletePod', { parts: { namespace: 'default', pod: 'two' }, status: 204 });
   await ask('deletePod', { parts: pod, status: 409 });

@@ -1,3 +1,4 @@
+import type { RestorePreflight } from '../../api/stasis.ts';
 import { defineCommand, UsageError } from '../command.ts';
 import { daemonClient, daemonFlags } from '../daemon-client.ts';
 import { printable } from '../output/escape.ts';
@@ -14,10 +15,15 @@ the archive holds is checked before anything is started. The archive stays as it
 Everything that the pod needs of the node is looked for first, and all that is missing is named. --volume-map gives a
 volume of the pod another path on this node, by its name or by its old path. An emptyDir volume has what the archive
 holds of it, unless it is given a folder so. Connections that were open are kept where their addresses are the same, as
-those inside a pod are; --tcp close restores them closed, as if the other end had gone.`,
+those inside a pod are; --tcp close restores them closed, as if the other end had gone.
+
+With --dry-run all that is looked for is, and nothing more: what is missing is listed, and which images would be fetched.
+What a pod gets of the node for itself, CPUs and devices, shows at the restore. Exit status then: 0 nothing is missing,
+1 something is.`,
   examples: [
     'restore /var/lib/kubelet/checkpoints/checkpoint-counters_default-counter-2026-11-21T01:21:08Z.tar',
     'restore pod.tar --name counters-2',
+    'restore pod.tar --dry-run',
     'restore pod.tar --volume-map data=/srv/copy --tcp close',
   ],
   flags: {
@@ -33,6 +39,10 @@ those inside a pod are; --tcp close restores them closed, as if the other end ha
       values: ['established', 'close'],
       usage: 'what becomes of connections that were open',
     },
+    'dry-run': {
+      kind: 'bool',
+      usage: 'only say what this node lacks for it: nothing is made or fetched',
+    },
     output: { kind: 'enum', short: 'o', values: ['text', 'json'], usage: 'how to print what was made' },
   },
   args: { min: 1, max: 1 },
@@ -40,20 +50,38 @@ those inside a pod are; --tcp close restores them closed, as if the other end ha
   async run({ flags, args: [archive = ''], console }) {
     const client = await daemonClient(flags);
     const { realpath } = await import('node:fs/promises');
-    const { pod } = await client.restore(
-      {
-        archive: flags.server ? archive : await realpath(archive),
-        ...(flags.name ? { name: flags.name } : {}),
-        ...(flags.namespace ? { namespace: flags.namespace } : {}),
-        ...(flags['volume-map'].length > 0 ? { volumes: volumesOf(flags['volume-map']) } : {}),
-        ...(flags.tcp === 'close' ? { tcp: flags.tcp } : {}),
-      },
-      console.signal,
-    );
+    const request = {
+      archive: flags.server ? archive : await realpath(archive),
+      ...(flags.name ? { name: flags.name } : {}),
+      ...(flags.namespace ? { namespace: flags.namespace } : {}),
+      ...(flags['volume-map'].length > 0 ? { volumes: volumesOf(flags['volume-map']) } : {}),
+      ...(flags.tcp === 'close' ? { tcp: flags.tcp } : {}),
+    };
+    if (flags['dry-run']) {
+      const found = await client.restorePreflight(request, console.signal);
+      console.out.write(
+        flags.output === 'json' ? `${JSON.stringify(found, null, 2)}\n` : forecastText(found),
+      );
+      return found.missing.length > 0 ? 1 : 0;
+    }
+    const { pod } = await client.restore(request, console.signal);
     if (flags.output === 'json') console.out.write(`${JSON.stringify(pod, null, 2)}\n`);
     else console.out.write(`pod ${printable(`${pod.namespace}/${pod.name}`)} restored\n`);
+    return 0;
   },
 });
+
+function forecastText({ pod, missing, pulls }: RestorePreflight): string {
+  const name = `pod ${printable(`${pod.namespace}/${pod.name}`)}`;
+  const lines = [
+    missing.length === 0
+      ? `${name}: this node lacks nothing for it`
+      : `${name} cannot be restored here, this node lacks:`,
+    ...missing.map((what) => `  ${printable(what)}`),
+    ...pulls.map((image) => `  image ${printable(image)} is not here and would be fetched`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
 
 /** @throws UsageError for what is not NAME=PATH */
 function volumesOf(pairs: readonly string[]): Record<string, string> {
