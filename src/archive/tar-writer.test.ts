@@ -12,10 +12,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { bytesSource } from '../bytes/byte-source.ts';
+import { bytesSource, readChunks } from '../bytes/byte-source.ts';
 import { concat } from '../bytes/concat.ts';
 import { textOf, utf8 } from '../bytes/text.ts';
 import { indexTar, openEntry } from './tar-index.ts';
+import { streamTar } from './tar-stream.ts';
 import { type TarMember, writeTar } from './tar-writer.ts';
 
 async function tarOf(members: TarMember[]): Promise<Uint8Array> {
@@ -139,3 +140,48 @@ test('writeTar + every size from 0 to two blocks reads back', async () => {
 async function* pieces(all: Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* all;
 }
+
+test('writeTar + sparse: holes are not stored, and read as zeros again at random and as they stream by', async () => {
+  const whole = new Uint8Array(40_000);
+  whole.fill(1, 1000, 1500);
+  whole.fill(2, 30_000, 30_001);
+  const data = [
+    { offset: 1000, length: 500 },
+    { offset: 30_000, length: 1 },
+  ];
+  const long = `${'d'.repeat(120)}/${'\u00e4'.repeat(60)}`;
+  const cases = [
+    { name: 'sparse', content: whole, sparse: data },
+    { name: long, content: whole, sparse: data },
+    { name: 'hole', content: new Uint8Array(40_000), sparse: [] },
+    { name: 'full', content: whole, sparse: [{ offset: 0, length: 40_000 }] },
+  ];
+  for (const { name, content, sparse } of cases) {
+    const pieces: Uint8Array[] = [];
+    const members = [
+      { name, content: bytesSource(content), sparse, mode: 0o640 },
+      { name: 'next', content: utf8('x') },
+    ];
+    for await (const piece of writeTar(members)) pieces.push(piece);
+    const tar = concat(pieces);
+    if (name !== 'full') assert.ok(tar.length < 8192, `${tar.length}`);
+    const source = bytesSource(tar);
+    const index = await indexTar(source);
+    assert.deepEqual(
+      index.entries.map((entry) => [entry.name, entry.size, entry.mode]),
+      [
+        [name, 40_000, 0o640],
+        ['next', 1, 0o600],
+      ],
+    );
+    const entry = index.content(name);
+    assert.ok(entry?.sparse);
+    assert.deepEqual(await openEntry(source, entry).read(0, 40_000), content);
+    for await (const member of streamTar(readChunks(source, 777))) {
+      if (member.entry.name !== name) continue;
+      const streamed: Uint8Array[] = [];
+      for await (const piece of member.content()) streamed.push(piece.slice());
+      assert.deepEqual(concat(streamed), content);
+    }
+  }
+});

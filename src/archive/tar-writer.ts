@@ -1,9 +1,11 @@
-import { type ByteSource, readChunks } from '../bytes/byte-source.ts';
+import { type ByteSource, readChunks, sliceSource } from '../bytes/byte-source.ts';
 import { concat } from '../bytes/concat.ts';
+import { utf8 } from '../bytes/text.ts';
 import { unixBytes } from '../bytes/unix-text.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { hasRawBytes } from './member-name.ts';
 import { encodePax, type PaxRecord, pax } from './pax.ts';
+import type { SparseSegment } from './sparse.ts';
 import { blockSize, type FieldName, field, headerSum, type MemberType, padded } from './tar-header.ts';
 import type { TarEntry } from './tar-parser.ts';
 
@@ -33,6 +35,11 @@ export type TarContent = Uint8Array | ByteSource | AsyncIterable<Uint8Array>;
 /** A member to write: a header and content of exactly `size` bytes (taken from the content where it knows). */
 export interface NewMember extends TarMemberHeader {
   content?: TarContent;
+  /**
+   * Where a file has data, in order and apart; the rest is holes, which are not stored. The content is a source of
+   * all of it, and only these segments are read.
+   */
+  sparse?: readonly SparseSegment[] | undefined;
 }
 
 /** A member of another archive, taken over byte by byte: headers, content and padding. */
@@ -74,6 +81,10 @@ export async function* writeMember(member: TarMember, signal?: AbortSignal): Asy
     yield* copyMember(member, signal);
     return;
   }
+  if (member.sparse && member.content && isRandom(member.content)) {
+    yield* writeSparse(member, member.content, member.sparse, signal);
+    return;
+  }
   const size = member.size ?? knownSize(member.content);
   yield encodeHeader({ ...member, size });
   let written = 0;
@@ -90,6 +101,36 @@ export async function* writeMember(member: TarMember, signal?: AbortSignal): Asy
     );
   }
   if (padded(size) > size) yield new Uint8Array(padded(size) - size);
+}
+
+/** In the form that GNU tar calls 1.0: the map stands in front of the data. */
+async function* writeSparse(
+  member: NewMember,
+  content: ByteSource,
+  segments: readonly SparseSegment[],
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  // GNU tar takes the end of the last segment for the end of the file.
+  const mapped = [...segments, { offset: content.size, length: 0 }];
+  const lines = [mapped.length, ...mapped.flatMap(({ offset, length }) => [offset, length])];
+  const text = utf8(`${lines.join('\n')}\n`);
+  const map = new Uint8Array(padded(text.length));
+  map.set(text);
+  const stored = segments.reduce((sum, { length }) => sum + length, map.length);
+  const { name } = member;
+  const records: PaxRecord[] = [
+    [pax.sparseMajor, '1'],
+    [pax.sparseMinor, '0'],
+    [pax.sparseName, name],
+    [pax.sparseRealSize, String(content.size)],
+  ];
+  // Programs that know nothing of it unpack map and data under this name.
+  const plain = `GNUSparseFile.0/${name.split('/').at(-1) ?? ''}`;
+  yield encodeHeader({ ...member, name: plain, size: stored }, records);
+  yield map;
+  for (const { offset, length } of segments)
+    yield* readChunks(sliceSource(content, offset, length), 1 << 20, signal);
+  if (padded(stored) > stored) yield new Uint8Array(padded(stored) - stored);
 }
 
 async function* copyMember({ entry, from }: CopiedMember, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -123,15 +164,19 @@ async function* contentPieces(content: TarContent | undefined, signal?: AbortSig
   }
 }
 
+function isRandom(content: TarContent): content is ByteSource {
+  return !(content instanceof Uint8Array) && isSource(content);
+}
+
 function isSource(content: ByteSource | AsyncIterable<Uint8Array>): content is ByteSource {
   return 'read' in content;
 }
 
 /** The header blocks of a member, with an extended header in front where the plain one cannot say it. */
-export function encodeHeader(member: TarMemberHeader): Uint8Array {
+export function encodeHeader(member: TarMemberHeader, more: readonly PaxRecord[] = []): Uint8Array {
   const type = member.type ?? 'file';
   const name = type === 'directory' && !member.name.endsWith('/') ? `${member.name}/` : member.name;
-  const records: PaxRecord[] = [];
+  const records: PaxRecord[] = [...more];
   const block = new Uint8Array(blockSize);
   const note = (key: string, value: string | number) => records.push([key, String(value)]);
   putName(block, name, note);

@@ -29,6 +29,7 @@ export const unpackVolume: UnpackVolume = async (archive, folder, signal) => {
   const { notes } = await unpackLayer(streamTar(readChunks(archive, 1 << 20, signal)), {
     folder,
     plain: true,
+    xattrs: true,
   });
   return notes;
 };

@@ -44,7 +44,8 @@ export async function bytesIn(folders: Iterable<string>, signal: AbortSignal): P
       const id = `${info?.dev}:${info?.ino}`;
       if (!info?.isFile() || (info.nlink > 1 && counted.has(id))) continue;
       if (info.nlink > 1) counted.add(id);
-      bytes += info.size;
+      // Holes are not read.
+      bytes += Math.min(info.size, info.blocks * 512);
     }
   }
   return bytes;
@@ -118,7 +119,7 @@ function checkMembers(volume: string, entries: readonly TarEntry[]): void {
       );
     }
     if (entry.type === 'symlink') links.add(partsOf(name).join('/'));
-    bytes += entry.size;
+    bytes += entry.storedSize;
   }
   checkVolumeBytes(`volume ${volume}`, bytes);
 }

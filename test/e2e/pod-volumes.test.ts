@@ -158,7 +158,12 @@ test(
     await goOn(node, 'holders', () => 1);
     const file = join(await volumeOf(node, 'holders', 'scratch'), 'big');
     appendFileSync(file, '');
+    // A hole takes no place, neither here nor in the archive.
     assert.equal((await runFor(t, 'truncate', ['-s', '5G', file])).status, 0);
+    const hollow = await node.stasis('checkpoint', 'pod', 'default/holders', '-o', 'json');
+    assert.equal(hollow.status, 0, hollow.stderr);
+    assert.ok(JSON.parse(hollow.stdout).size < 256 << 20);
+    assert.equal((await runFor(t, 'fallocate', ['-l', '5G', file])).status, 0);
     const refused = await node.stasis('checkpoint', 'pod', 'default/holders');
     assert.equal(refused.status, 1);
     assert.match(refused.stderr, /its emptyDir volumes hold 51\d\d MiB, more than 4096\n.*--volumes none/);

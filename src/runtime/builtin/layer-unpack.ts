@@ -7,6 +7,7 @@ import type { StreamedMember } from '../../archive/tar-stream.ts';
 import { CodedError } from '../../errors/coded-error.ts';
 import { makeDirectories } from '../../localfs/make-directories.ts';
 import { rootedPath } from '../../localfs/rooted-path.ts';
+import { giveXattrs } from './file-facts.ts';
 import { overlayRemovals, plainRemovals, type RemovalRules } from './layer-removals.ts';
 import { runProgram } from './run-program.ts';
 
@@ -18,6 +19,8 @@ export interface UnpackTarget {
    * removes becomes a marker that hides theirs. Without it, it is removed from `folder` itself.
    */
   below?: readonly string[];
+  /** Extended attributes are given to the files; where it is left out they are named among what is not kept. */
+  xattrs?: boolean;
   /** Names mean nothing but themselves: a file may be called as what removes another in a layer. */
   plain?: boolean;
 }
@@ -46,10 +49,12 @@ export async function unpackLayer(
   const removals = target.below ? overlayRemovals(target.folder, target.below) : plainRemovals(target.folder);
   const result: UnpackResult = { members: 0, bytes: 0, notes: [] };
   const folders: { path: string; entry: TarEntry }[] = [];
+  const xattrs = new Map<string, Readonly<Record<string, string>>>();
   for await (const member of members) {
     const name = checkedName(member.entry.name);
     result.members++;
     if (name === '') {
+      xattrs.set('', member.entry.xattrs ?? {});
       folders.push({ path: target.folder, entry: member.entry });
       continue;
     }
@@ -58,12 +63,34 @@ export async function unpackLayer(
     const path = join(parent, basename(name));
     await writeMember(target.folder, path, member, result);
     removals.wrote(path);
+    // What a later member replaces has none of the earlier one's.
+    const own = member.entry.type === 'hardlink' ? undefined : member.entry.xattrs;
+    if (own) xattrs.set(name, own);
+    else xattrs.delete(name);
     if (member.entry.type === 'directory') folders.push({ path, entry: member.entry });
   }
   await removals.finish();
   // Times last, and the innermost first: writing into a folder changes its own.
   for (const { path, entry } of folders.reverse()) await setAttributes(path, entry);
+  await keepXattrs(target, xattrs, result);
   return result;
+}
+
+/** Last of all: whatever else is done to a file may take its capabilities away, and access lists go on to new files. */
+async function keepXattrs(
+  { folder, xattrs: keep = false }: UnpackTarget,
+  found: ReadonlyMap<string, Readonly<Record<string, string>>>,
+  result: UnpackResult,
+): Promise<void> {
+  const wanted = new Map<string, Readonly<Record<string, string>>>();
+  for (const [name, xattrs] of found) {
+    if (Object.keys(xattrs).length === 0) continue;
+    // A link that a later member put in the way leads elsewhere.
+    const there = keep && (await rootedPath(folder, name, { keepLast: true })) === join(folder, name);
+    if (there) wanted.set(name, xattrs);
+    else note(result, `${name}: its extended attributes are not kept`);
+  }
+  if (wanted.size > 0) for (const text of await giveXattrs(folder, wanted)) note(result, text);
 }
 
 function checkedName(stored: string): string {
@@ -139,18 +166,26 @@ async function writeMember(
       note(result, `${entry.name}: a member of kind ${entry.type} is left out`);
       return;
   }
-  if (entry.xattrs !== undefined) note(result, `${entry.name}: its extended attributes are not kept`);
   await setAttributes(path, entry);
 }
 
 async function writeFile(path: string, member: StreamedMember): Promise<number> {
   const handle = await open(path, linkFree, 0o600);
+  const { sparse } = member.entry;
   let written = 0;
+  let next = 0;
   try {
     for await (const piece of member.content()) {
-      for (let at = 0; at < piece.length; ) at += (await handle.write(piece, at)).bytesWritten;
+      // A piece is of one segment, or of the hole before it.
+      for (let one = sparse?.[next]; one && one.offset + one.length <= written; one = sparse?.[next]) next++;
+      if (sparse === undefined || written >= (sparse[next]?.offset ?? Number.POSITIVE_INFINITY)) {
+        for (let at = 0; at < piece.length; ) {
+          at += (await handle.write(piece, at, piece.length - at, written + at)).bytesWritten;
+        }
+      }
       written += piece.length;
     }
+    if (sparse !== undefined) await handle.truncate(written);
   } finally {
     await handle.close();
   }

@@ -5,6 +5,7 @@ import type { NewMember } from '../../archive/tar-writer.ts';
 import { memberFolders } from '../../checkpoint/layout.ts';
 import { CodedError } from '../../errors/coded-error.ts';
 import { privateDirectory } from '../../localfs/atomic-file.ts';
+import { type FileFacts, fileFacts } from './file-facts.ts';
 import { headerOf, treeMembers, writeMembers } from './tree-archive.ts';
 
 export interface VolumeRequest {
@@ -49,16 +50,21 @@ export async function captureVolumes(
   if (volumes.size === 0) return notes;
   const folder = join(output, memberFolders.volumes);
   await mkdir(folder, { mode: privateDirectory });
-  for (const [name, root] of volumes) {
+  const facts = await fileFacts([...volumes.values()]);
+  for (const [at, [name, root]] of [...volumes].entries()) {
     const left: string[] = [];
-    await writeMembers(withRoot(root, left), join(folder, `${name}.tar`), check);
+    await writeMembers(withRoot(root, left, facts[at] ?? new Map()), join(folder, `${name}.tar`), check);
     notes.push(...left.map((note) => `volume ${name}: ${note}`));
   }
   return notes;
 }
 
 /** The folder itself comes first: programs change its mode and its owner. */
-async function* withRoot(root: string, notes: string[]): AsyncGenerator<NewMember> {
-  yield { ...headerOf('./', await lstat(root)), type: 'directory' };
-  yield* treeMembers(root, notes);
+async function* withRoot(
+  root: string,
+  notes: string[],
+  facts: ReadonlyMap<string, FileFacts>,
+): AsyncGenerator<NewMember> {
+  yield { ...headerOf('./', await lstat(root), facts.get('')), type: 'directory' };
+  yield* treeMembers(root, notes, facts);
 }
