@@ -1,21 +1,15 @@
-import { randomInt } from 'node:crypto';
 import {
   closeSync,
   constants,
-  fstatSync,
   fsync,
   fsyncSync,
   openSync,
   readdirSync,
-  readFileSync,
-  readSync,
-  renameSync,
   rmdirSync,
   rmSync,
   statfsSync,
   statSync,
   unlinkSync,
-  writeSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,10 +19,11 @@ import { validateKey } from '../checkpointmanager/errors.ts';
 import { compareText } from '../checkpointmanager/go-syntax.ts';
 import { KeyNotFoundError, type Store } from '../checkpointmanager/store.ts';
 import { CodedError } from '../errors/coded-error.ts';
-import { isTemporaryName, privateFile } from './atomic-file.ts';
+import { isTemporaryName } from './atomic-file.ts';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 import { keepGeneration } from './generations.ts';
 import { makeDirectoriesSync } from './make-directories.ts';
+import { isReplacementName, OwnStates, Replacement } from './replacement.ts';
 import { asGoError, systemErrorCode } from './system-error.ts';
 
 export interface FileStoreOptions {
@@ -73,11 +68,10 @@ interface Waiting {
   failed(error: unknown): void;
 }
 
-/** A file that is written and synced, but not yet under its name. */
-interface Written {
+/** A write whose file is on its way. */
+interface Begun {
   waiting: Waiting;
-  temporary: string;
-  before: Before | undefined;
+  file: Replacement;
 }
 
 /**
@@ -95,6 +89,7 @@ export class FileStore implements Store {
   /** The disk answers before another thread would: a single sync is waited for in place. */
   #quickDisk = false;
   #gaveWay = 0;
+  readonly #own = new OwnStates();
   #room = { seen: Number.NEGATIVE_INFINITY, free: 0 };
 
   private constructor(directory: string, options: FileStoreOptions) {
@@ -152,7 +147,10 @@ export class FileStore implements Store {
     }
     try {
       if (!remove(join(this.directory, key))) return;
-      await withDirectory(this.directory, (fd) => this.#sync(fd, true));
+      await withDirectory(this.directory, async (fd) => {
+        const failure = await this.#syncElsewhere(fd, false);
+        if (failure !== undefined) throw failure;
+      });
     } finally {
       lock.release();
     }
@@ -244,82 +242,79 @@ export class FileStore implements Store {
   async #carryOut(batch: readonly Waiting[], directory: number): Promise<void> {
     this.#checkRoom(batch);
     const alone = batch.length === 1;
-    const outcomes = await Promise.all(batch.map((waiting) => this.#writeTemporary(waiting, alone)));
-    const written = outcomes.filter((each) => each !== undefined);
-    const renamed: { waiting: Waiting; before: Before | undefined }[] = [];
-    for (const { waiting, temporary, before } of written) {
-      const path = join(this.directory, waiting.key);
-      try {
-        if (this.#options.history > 0) keepGeneration(this.directory, waiting.key, this.#options.history);
-        renameSync(temporary, path);
-        renamed.push({ waiting, before });
-      } catch (error) {
-        before?.close();
-        rmSync(temporary, { force: true });
-        waiting.failed(asGoError('rename', path, error));
-      }
-    }
-    if (renamed.length === 0) return;
-    try {
-      await this.#sync(directory, alone);
-      for (const { waiting } of renamed) waiting.done();
-    } catch (error) {
-      // What readers see must be what the caller was told: the old state.
-      for (const { waiting, before } of renamed) this.#putBack(waiting, before, error);
-    } finally {
-      for (const { before } of renamed) before?.close();
+    // Nothing is waited for then, not even a promise: on such a disk each turn of the event loop counts.
+    const here = alone && this.#quickDisk;
+    const begun = batch.map((waiting) => this.#begin(waiting)).filter((each) => each !== undefined);
+    const syncing = here ? undefined : begun.map(({ file }) => this.#syncElsewhere(file.fd, alone));
+    const kept = begun.map(({ file }) => failureOf(() => file.keepBefore(this.#own)));
+    const synced = syncing ? await Promise.all(syncing) : begun.map(({ file }) => this.#syncHere(file.fd));
+    const published = begun.filter((each, i) => this.#publish(each, synced[i] ?? kept[i]));
+    if (published.length === 0) return;
+    const failure = here ? this.#syncHere(directory) : await this.#syncElsewhere(directory, alone);
+    for (const { waiting, file } of published) {
+      if (failure === undefined) {
+        file.done(this.#own);
+        waiting.done();
+      } else this.#putBack(waiting, file, failure);
     }
   }
 
-  /**
-   * Syncs in another thread, or here where `alone` on a disk that needs less time than waking one up takes. What
-   * the disk needs is seen each time, so one that becomes slow holds everything else up once.
-   */
-  async #sync(fd: number, alone: boolean): Promise<void> {
-    const started = performance.now();
-    if (alone && this.#quickDisk) fsyncSync(fd);
-    else await syncElsewhere(fd);
-    const took = performance.now() - started;
-    if (alone) this.#quickDisk = took < (this.#quickDisk ? slow : quick);
-  }
-
-  async #writeTemporary(waiting: Waiting, alone: boolean): Promise<Written | undefined> {
-    const temporary = join(this.directory, `.stasis-${randomInt(2 ** 47)}`);
-    let fd: number | undefined;
+  #begin(waiting: Waiting): Begun | undefined {
     try {
-      const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-      fd = openSync(temporary, flags, privateFile);
-      writeAll(fd, waiting.bytes);
-      const syncing = this.#sync(fd, alone);
-      // While the disk works: what the file is now, should it have to be put back.
-      const before = openBefore(join(this.directory, waiting.key));
-      await syncing;
-      closeSync(fd);
-      return { waiting, temporary, before };
+      return { waiting, file: Replacement.write(this.directory, waiting.key, waiting.bytes) };
     } catch (error) {
-      try {
-        if (fd !== undefined) closeSync(fd);
-      } catch {
-        // Closed already, or failing for the reason that is being reported.
-      }
-      rmSync(temporary, { force: true });
-      waiting.failed(asGoError(fd === undefined ? 'open' : 'write', temporary, error));
+      waiting.failed(error);
       return undefined;
     }
   }
 
-  #putBack(waiting: Waiting, before: Before | undefined, error: unknown): void {
-    const path = join(this.directory, waiting.key);
-    try {
-      if (before === undefined) unlinkSync(path);
-      else replaceUnsynced(path, before.read());
-    } catch (second) {
-      waiting.failed(
-        new AggregateError([error, second], `writing ${path}: ${String(error)}; then ${second}`),
-      );
-      return;
+  /** @param failure what went wrong before, if something did */
+  #publish({ waiting, file }: Begun, failure: unknown): boolean {
+    if (failure !== undefined) {
+      file.discard();
+      waiting.failed(asGoError('write', file.temporaryPath, failure));
+      return false;
     }
-    waiting.failed(asGoError('sync', this.directory, error));
+    try {
+      if (this.#options.history > 0) keepGeneration(this.directory, waiting.key, this.#options.history);
+      file.publish();
+      return true;
+    } catch (error) {
+      file.discard();
+      waiting.failed(asGoError('rename', join(this.directory, waiting.key), error));
+      return false;
+    }
+  }
+
+  #putBack(waiting: Waiting, file: Replacement, failure: unknown): void {
+    const second = failureOf(() => file.putBack(this.#own));
+    if (second === undefined) waiting.failed(asGoError('sync', this.directory, failure));
+    else {
+      const path = join(this.directory, waiting.key);
+      waiting.failed(
+        new AggregateError([failure, second], `writing ${path}: ${String(failure)}; then ${second}`),
+      );
+    }
+  }
+
+  /**
+   * Syncs in another thread; what went wrong. What the disk needs is seen each time, so one that becomes slow holds
+   * everything else up once.
+   * @param alone so that the time says what one sync takes
+   */
+  async #syncElsewhere(fd: number, alone: boolean): Promise<unknown> {
+    const started = performance.now();
+    const failure = await syncElsewhere(fd).then(nothing, (error: unknown) => error);
+    if (alone) this.#quickDisk = performance.now() - started < quick;
+    return failure;
+  }
+
+  /** Syncs in this one, on a disk that needs less time than waking another one up takes; what went wrong. */
+  #syncHere(fd: number): unknown {
+    const started = performance.now();
+    const failure = failureOf(() => fsyncSync(fd));
+    this.#quickDisk = performance.now() - started < slow;
+    return failure;
   }
 
   #checkRoom(batch: readonly Waiting[]): void {
@@ -345,6 +340,18 @@ export class FileStore implements Store {
   }
 }
 
+function nothing(): undefined {}
+
+/** What `work` throws. */
+function failureOf(work: () => void): unknown {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
 /** Two writes of one key as one: the later bytes, both callers. */
 function joined(first: Waiting, second: Waiting): Waiting {
   return {
@@ -363,7 +370,7 @@ function joined(first: Waiting, second: Waiting): Waiting {
 
 /** Removes files that a writer left behind when it died. */
 async function removeOrphans(directory: string): Promise<void> {
-  const names = readdirSync(directory).filter((name) => isOurs(name) || isTemporaryName(name));
+  const names = readdirSync(directory).filter((name) => isReplacementName(name) || isTemporaryName(name));
   if (names.length === 0) return;
   // With the lock nobody of ours is writing. A kubelet knows no lock: its files must be old.
   const lock = await lockDirectory(directory);
@@ -372,15 +379,12 @@ async function removeOrphans(directory: string): Promise<void> {
       const path = join(directory, name);
       const stat = statSync(path, { throwIfNoEntry: false });
       if (!stat?.isFile()) continue;
-      if (isOurs(name) || Date.now() - stat.mtimeMs > abandonedAfter) rmSync(path, { force: true });
+      if (isReplacementName(name) || Date.now() - stat.mtimeMs > abandonedAfter)
+        rmSync(path, { force: true });
     }
   } finally {
     lock.release();
   }
-}
-
-function isOurs(name: string): boolean {
-  return /^\.stasis-[0-9]+$/.test(name);
 }
 
 function makeDirectory(directory: string): void {
@@ -389,54 +393,6 @@ function makeDirectory(directory: string): void {
   } catch (error) {
     throw asGoError('mkdir', directory, error);
   }
-}
-
-function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-}
-
-/** Largest state, in bytes, that is read before it is replaced. */
-const inMemory = 1 << 18;
-
-/** What a file was, so that it can be put back. */
-interface Before {
-  read(): Uint8Array;
-  close(): void;
-}
-
-/**
- * What is at `path` now. Up to 256 KiB are kept in memory: a file that is held open is deleted only when it is
- * closed, and on a journaling file system that deletion costs as much as another sync.
- */
-function openBefore(path: string): Before | undefined {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-  } catch {
-    return undefined;
-  }
-  const stat = fstatSync(fd);
-  if (stat.isFile() && stat.size > inMemory)
-    return { read: () => readFileSync(fd), close: () => closeSync(fd) };
-  try {
-    if (!stat.isFile()) return undefined;
-    const bytes = Buffer.allocUnsafeSlow(stat.size);
-    const length = readSync(fd, bytes, 0, stat.size, 0);
-    return { read: () => bytes.subarray(0, length), close() {} };
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function replaceUnsynced(path: string, bytes: Uint8Array): void {
-  const temporary = join(path, '..', `.stasis-${randomInt(2 ** 47)}`);
-  const fd = openSync(temporary, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, privateFile);
-  try {
-    writeAll(fd, bytes);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(temporary, path);
 }
 
 /** As Go's `os.Remove`: a file or an empty directory. Whether anything was there. */
