@@ -11,32 +11,38 @@ export interface NodeRuntimeOptions {
   kubeletRoot: string;
   /** Folder for notes about checkpoints that go on. */
   notes: string;
+  /** Folder for notes about restored pods whose packets are held back. */
+  holds: string;
   /** Private folder for archives on their way into the runtime. */
   scratch: string;
   log: Log;
 }
 
 /**
- * The container runtime of this node in place of the built-in one. Containers whose checkpoint an earlier process
- * did not see the end of are let run first.
+ * The container runtime of this node in place of the built-in one.
  * @throws CodedError `unsupported` where it will never checkpoint, `unavailable` where nobody answers
  */
 export async function openNodeRuntime(
   options: NodeRuntimeOptions,
-): Promise<{ transport: Transport; close(): Promise<void> }> {
-  const { log, notes, scratch } = options;
+): Promise<{ transport: Transport; recover(): Promise<void>; close(): Promise<void> }> {
+  const { log, notes, holds, scratch } = options;
   const path = await socketOf(options);
-  const runtime = await openCriRuntime({ path, notes, scratch });
+  const runtime = await openCriRuntime({ path, notes, holds, scratch, log: (line) => log('warn', line) });
   try {
     tell(runtime, path, log);
-    for (const id of await runtime.recover()) {
-      log('warn', 'a checkpoint was cut off, its container runs again', { container: id });
-    }
   } catch (error) {
-    runtime.close();
+    await runtime.close();
     throw error;
   }
-  return { transport: runtime.transport, close: async () => runtime.close() };
+  return {
+    transport: runtime.transport,
+    async recover() {
+      for (const id of await runtime.recover()) {
+        log('warn', 'a checkpoint was cut off, its container runs again', { container: id });
+      }
+    },
+    close: () => runtime.close(),
+  };
 }
 
 async function socketOf({ endpoint, kubeletRoot, log }: NodeRuntimeOptions): Promise<string> {

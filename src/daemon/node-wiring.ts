@@ -56,8 +56,8 @@ export async function startNode(parts: NodeParts) {
   const runtime = createClient(RuntimeService, parts.opened.transport);
   const images = createClient(ImageService, parts.opened.transport);
   const directory = new CheckpointsDirectory(join(rootDirectory, 'checkpoints'));
-  const { pods, directories, devices, cpus, memory, hostIP } = await openPods(parts, runtime, images);
-  const captures = await openCaptures(parts, { runtime, images, pods, directories, directory });
+  const { openedPods, captures } = await openAll(parts, { runtime, images, directory });
+  const { pods, directories, devices, cpus, memory, hostIP } = openedPods;
   await pullGivenImages(settings, images, stopping);
   const look = lookInside(rootDirectory, settings.runtimeSocket);
   const made = new MadeArchives({
@@ -101,6 +101,23 @@ export async function startNode(parts: NodeParts) {
       await working.catch(() => undefined);
     },
   };
+}
+
+/** Everything that is on disk, and what a process that was killed has left in the runtime. */
+async function openAll(
+  parts: NodeParts,
+  shared: { runtime: Runtime; images: Images; directory: CheckpointsDirectory },
+) {
+  try {
+    const openedPods = await openPods(parts, shared.runtime, shared.images);
+    const { pods, directories } = openedPods;
+    const captures = await openCaptures(parts, { ...shared, pods, directories });
+    await captures.restores.endDrained(parts.stopping);
+    return { openedPods, captures };
+  } finally {
+    // Whatever is wrong here, nothing stays paused.
+    await parts.opened.recover?.();
+  }
 }
 
 /** The pods that the node has accepted, and who gives them devices, CPUs and memory. */

@@ -18,6 +18,11 @@ export interface NodeRuntime {
   transport: Transport;
   /** A connection from inside a pod that only reaches itself. */
   insidePod?: ProbeWiring['insidePod'];
+  /**
+   * Lets run what an earlier process had paused when it was killed. Called once what was to end paused has ended; the
+   * built-in runtime does so when it is opened.
+   */
+  recover?(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -127,7 +132,8 @@ export class RuntimeOpening {
     if (runtimeSocket !== undefined) {
       const notes = join(rootDirectory, 'stasis/checkpointing');
       const scratch = join(rootDirectory, 'stasis/converted');
-      const common = { notes, scratch, log: this.#log };
+      const holds = join(rootDirectory, 'stasis/holding');
+      const common = { notes, holds, scratch, log: this.#log };
       const options = { endpoint: runtimeSocket, kubeletRoot: rootDirectory, ...common };
       return openNodeRuntime(options);
     }

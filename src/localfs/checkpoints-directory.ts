@@ -8,6 +8,7 @@ import {
   checkpointedPodsFile,
   decodeCheckpointedPods,
   encodeCheckpointedPods,
+  entryMembers,
   isSandboxId,
   podArchiveName,
 } from '../kubeletstate/checkpointed-pods.ts';
@@ -132,6 +133,15 @@ export class CheckpointsDirectory {
   /** Takes the note of {@link markRestoring} back, after a restore that failed and left nothing. */
   async clearRestoring(sandboxId: string, options?: LockOptions): Promise<CheckpointedPod> {
     return this.#mark(sandboxId, (pod) => (pod.restoring ? { ...pod, restoring: '' } : pod), options);
+  }
+
+  /** Takes back that this sandbox was ended after its checkpoint. Returns the entry as it was before. */
+  async clearDrained(sandboxId: string, options?: LockOptions): Promise<CheckpointedPod> {
+    const without = (pod: CheckpointedPod): CheckpointedPod => {
+      const extra = new Map(pod.extra);
+      return extra.delete(entryMembers.drained) ? { ...pod, extra } : pod;
+    };
+    return this.#mark(sandboxId, without, options);
   }
 
   /** Takes entries off the list and then removes their archives. Sandboxes that are not listed are skipped. */

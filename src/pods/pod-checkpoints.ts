@@ -174,9 +174,10 @@ export class PodCheckpoints {
       });
       await directory.addPod(await this.#entry(record, sandbox, running, frozen, drain));
       if (drain) {
-        // It is still frozen, and is killed so: nothing that it could do after the checkpoint is lost.
+        // It is still frozen, and is killed so: nothing that it could do after the checkpoint is lost. From here on
+        // nobody stops it half-way: a pod that ran again could not be restored as it then is.
         await this.#options.pods.accept({ ...record, drained: true });
-        await this.#options.pods.stop(record, 0, signal);
+        await this.#options.pods.stop(record, 0, new AbortController().signal);
       }
       return {
         namespace: pod.metadata.namespace,

@@ -13,7 +13,13 @@ import type { Log, NodePods } from './node-pods.ts';
 import { allContainers, type Pod, podName } from './pod.ts';
 import { eachVolume, type PodDescription, readPodArchive, unpackPodArchive } from './pod-archive.ts';
 import type { PodDirectories } from './pod-directories.ts';
-import { type ActualSandbox, actualPod, type Runtime, removeSandbox } from './pod-runtime.ts';
+import {
+  type ActualContainer,
+  type ActualSandbox,
+  actualPod,
+  type Runtime,
+  removeSandbox,
+} from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
 import { fillVolume, type UnpackVolume } from './pod-volumes.ts';
 import {
@@ -146,6 +152,30 @@ export class PodRestores {
     });
   }
 
+  /**
+   * Ends the pods that a drain was about to end when its process was killed. They are still paused: nothing happens
+   * in them that their checkpoints do not know. Called before whoever is paused is let run.
+   */
+  async endDrained(signal: AbortSignal): Promise<void> {
+    const { pods, directory, nodeId, log } = this.#options;
+    // What is wrong with the list is told when it is planned what to restore.
+    const listed = await directory.list().catch(() => [] as ListedPod[]);
+    const kept = new Set(
+      listed
+        .filter(({ found, pod }) => found && !pod.restored && drainedOn(pod, nodeId))
+        .map(({ pod }) => pod.uid),
+    );
+    for (const record of pods.records()) {
+      const { uid } = record.pod.metadata;
+      if (!record.drained || !kept.has(uid)) continue;
+      try {
+        await pods.exclusively(uid, () => pods.stop(record, 0, signal));
+      } catch (error) {
+        log('error', `pod ${podName(record.pod)}: ${messageOf(error)}`);
+      }
+    }
+  }
+
   /** Restores that a client had asked for and that a crash cut off: the client was told so, nothing remains. */
   async #forgetUnfinished(listed: readonly ListedPod[], signal: AbortSignal): Promise<void> {
     const known = new Set(listed.map(({ pod }) => pod.sandboxId));
@@ -185,8 +215,8 @@ export class PodRestores {
     const byName = new Map<string, ListedPod & { archive: string }>();
     for (const { pod, archive, found } of listed) {
       if (pod.restored) continue;
-      const text = (key: string) => pod.extra.get(key) ?? '';
-      if (text(entryMembers.node) === this.#options.nodeId && text(entryMembers.drained) === '') continue;
+      const here = pod.extra.get(entryMembers.node) === this.#options.nodeId;
+      if (here && !drainedOn(pod, this.#options.nodeId)) continue;
       if (!archive || !found) {
         this.#options.log(
           'warn',
@@ -213,6 +243,11 @@ export class PodRestores {
       return undefined;
     }
     if (known && !known.drained && !known.restoring) {
+      if (known.pod.metadata.uid === entry.uid && drainedOn(entry, this.#options.nodeId)) {
+        log('warn', `pod ${name} runs on: its drain was cut off`, { sandbox: entry.sandboxId });
+        await directory.clearDrained(entry.sandboxId);
+        return undefined;
+      }
       log('warn', `pod ${name} is not restored: this node has a pod of that name`, {
         sandbox: entry.sandboxId,
       });
@@ -285,13 +320,32 @@ export class PodRestores {
     try {
       await pods.admit(record, signal);
       const begun = await this.#begun(record, archive, signal);
-      const containers = begun ?? (await this.#make(record, archive, folder, signal, tcp));
-      await this.#start(record, containers, signal);
+      if (!begun || !(await this.#goesOn(record, begun, signal))) {
+        const made = await this.#make(record, archive, folder, signal, tcp);
+        await this.#start(record, made, signal);
+      }
       const { restoring: _restoring, ...restored } = record;
       await pods.accept(restored);
       return restored;
     } finally {
       await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  /** Starts what an earlier process made. @returns false where it cannot be started, and is gone */
+  async #goesOn(
+    record: PodRecord,
+    begun: readonly { id: string; name: string }[],
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    try {
+      await this.#start(record, begun, signal);
+      return true;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const name = podName(record.pod);
+      this.#options.log('warn', `pod ${name} is restored anew, its restore was cut off: ${messageOf(error)}`);
+      return false;
     }
   }
 
@@ -326,7 +380,9 @@ export class PodRestores {
     const wanted = Object.keys((await readPodArchive(archive, signal)).containers);
     const complete = (sandbox: ActualSandbox) =>
       wanted.every((name) =>
-        actual.containers.some((item) => item.sandboxId === sandbox.id && item.name === name),
+        actual.containers.some(
+          (item) => item.sandboxId === sandbox.id && item.name === name && hasOrWill(item),
+        ),
       );
     const found = mine.find((sandbox) => sandbox.ready && complete(sandbox));
     for (const sandbox of actual.sandboxes) {
@@ -402,6 +458,17 @@ function podAs(description: PodDescription, as: RestoreAs): Pod {
     uid: randomUUID(),
   };
   return { ...origin, metadata };
+}
+
+/** Whether a restored container continues, has continued until its own end, or waits for its start. */
+function hasOrWill({ state, startedAt }: ActualContainer): boolean {
+  // One whose start was cut off has ended and never ran.
+  return state === 'created' || state === 'running' || (state === 'exited' && (startedAt ?? 0) > 0);
+}
+
+/** Whether the pod was ended after its checkpoint, by a drain of this node. */
+function drainedOn({ extra }: CheckpointedPod, nodeId: string): boolean {
+  return extra.get(entryMembers.node) === nodeId && (extra.get(entryMembers.drained) ?? '') !== '';
 }
 
 /** The pod that an archive describes; of archives without a description, what the entry of the list tells. */

@@ -2,16 +2,14 @@ import assert from 'node:assert/strict';
 import {
   copyFileSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { createClient } from '@connectrpc/connect';
 import {
@@ -20,101 +18,18 @@ import {
   RuntimeService,
 } from '../../src/gen/cri/v1/api_pb.ts';
 import { openCriRuntime } from '../../src/runtime/cri/cri-runtime.ts';
-import { startContainerd } from '../engines/containerd.ts';
-import { makeRootfs, writeImage } from '../engines/image.ts';
-import { startRegistry } from '../engines/registry.ts';
+import { keepConnections } from '../criu-settings.ts';
 import { needsRuntime, until } from '../runtime.ts';
-import { signal, TestNode } from './node.ts';
-
-/** A node over containerd, and in it a pod of two containers that count and share a folder. */
-async function machine(t: TestContext, handler: 'crun' | 'runc', arrives: 'pulled' | 'loaded') {
-  const folder = mkdtempSync(join(tmpdir(), 'stasis-p-'));
-  const socket = `unix://${join(folder, 'c/containerd.sock')}`;
-  // Made first, so that its pods are ended before containerd is.
-  const node = new TestNode(t, ['--container-runtime-endpoint', socket]);
-  const rootfs = join(folder, 'rootfs');
-  await makeRootfs(rootfs);
-  const containerd = await startContainerd(join(folder, 'c'), rootfs, process.env['PATH'], handler);
-  const registry = await startRegistry();
-  t.after(async () => {
-    await containerd.stop();
-    await registry.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-  const image = `${registry.host}/counter:1`;
-  await writeImage(join(folder, 'image.tar'), rootfs, image, ['/bin/counter']);
-  registry.serve(`${join(folder, 'image.tar')}.layout`);
-  // One that was loaded is known to containerd by its id alone.
-  if (arrives === 'pulled') await containerd.images.pullImage({ image: { image } });
-  else await containerd.load(join(folder, 'image.tar'));
-  const shared = join(folder, 'shared');
-  mkdirSync(shared);
-  // The second holds a file of the shared folder open.
-  const counts = (name: string, first: string): string =>
-    `{name: ${name}, image: "${image}", volumeMounts: [{name: shared, mountPath: /shared}], command: [/bin/sh, -c,
-      "${first}; n=0; while true; do n=$((n+1)); echo $n; sleep 0.1; done"]}`;
-  const containers = [counts('a', 'echo here > /shared/seen'), counts('b', 'exec 3>/shared/held')];
-  node.manifest(
-    'pair',
-    `{apiVersion: v1, kind: Pod, metadata: {name: pair}, spec: {hostNetwork: true, terminationGracePeriodSeconds: 0,
-      volumes: [{name: shared, hostPath: {path: "${shared}"}}], containers: [${containers}]}}`,
-  );
-  await node.start();
-  return { node, containerd, registry, folder, shared };
-}
-
-const names = ['a', 'b'] as const;
-
-function numbers(node: TestNode, pod: string, container: string): number[] {
-  return node
-    .output(pod, container)
-    .filter((line) => /^\d+$/.test(line))
-    .map(Number);
-}
-
-/** Both count, and have reached at least so much. */
-async function counting(node: TestNode, pod: string, least: number): Promise<void> {
-  for (const name of names) {
-    await node.running(pod, name);
-    const before = numbers(node, pod, name).length;
-    await until(`${pod}/${name} counts beyond ${least}`, () => {
-      const found = numbers(node, pod, name);
-      return found.length > before + 2 && (found.at(-1) ?? 0) > least;
-    });
-  }
-}
-
-/** The first number that was printed since then. */
-function firstSince(node: TestNode, pod: string, container: string, since: Date): number | undefined {
-  const logs = join(node.root, 'pod-logs');
-  const folder = readdirSync(logs).find((name) => name.split('_')[1] === pod) ?? '';
-  const lines = readFileSync(join(logs, folder, container, '0.log'), 'utf8').split('\n');
-  const found = lines.find((line) => new Date(line.split(' ')[0] ?? '') >= since);
-  return found === undefined ? undefined : Number(found.split(' ').at(-1));
-}
-
-/** Every container has counted without a gap and without starting anew. */
-function wentOn(node: TestNode, pod: string): void {
-  for (const name of names) {
-    const found = numbers(node, pod, name);
-    assert.equal(found.filter((number) => number === 1).length <= 1, true, `${pod}/${name} started anew`);
-    assert.ok(
-      found.every((number, at) => at === 0 || number === (found[at - 1] ?? 0) + 1),
-      `${pod}/${name} counts without a gap: ${found.join(' ')}`,
-    );
-  }
-}
+import { counting, firstSince, names, numbers, podMachine, wentOn } from './containerd-pods.ts';
+import { signal } from './node.ts';
 
 for (const handler of ['crun', 'runc'] as const) {
   test(
     `over containerd and ${handler} a pod is restored whole, drained, and continues`,
     needsRuntime,
     async (t) => {
-      const { node, containerd, shared } = await machine(
-        t,
-        handler,
-        handler === 'crun' ? 'pulled' : 'loaded',
-      );
+      const arrives = handler === 'crun' ? 'pulled' : 'loaded';
+      const { node, containerd, shared } = await podMachine(t, { handler, arrives });
       await counting(node, 'pair', 5);
       const reached = Math.min(...names.map((name) => numbers(node, 'pair', name).at(-1) ?? 0));
       const { archive } = await node.client().checkpointPod('default', 'pair', 0, signal());
@@ -152,7 +67,7 @@ test(
   'over containerd a pod of which one container fails is taken back, and what is missing is told before',
   needsRuntime,
   async (t) => {
-    const { node, containerd, folder, shared } = await machine(t, 'crun', 'loaded');
+    const { node, containerd, folder, shared } = await podMachine(t, { handler: 'crun', arrives: 'loaded' });
     await counting(node, 'pair', 3);
     const { archive } = await node.client().checkpointPod('default', 'pair', 0, signal());
     const present = async () => {
@@ -238,3 +153,47 @@ test(
     await cri.removePodSandbox({ podSandboxId });
   },
 );
+
+for (const handler of ['crun', 'runc'] as const) {
+  test(
+    `over containerd and ${handler} the connection inside a pod and its emptyDir go through drains`,
+    needsRuntime,
+    async (t) => {
+      await keepConnections(t);
+      const talks = (image: string) => `{apiVersion: v1, kind: Pod, metadata: {name: talk}, spec: {
+        restartPolicy: Never, terminationGracePeriodSeconds: 0, volumes: [{name: data, emptyDir: {}}], containers: [
+        {name: server, image: "${image}", command: [/bin/load, server, "7000", "1"]},
+        {name: client, image: "${image}", command: [/bin/load, client, "7000", "1"]},
+        {name: keeper, image: "${image}", volumeMounts: [{name: data, mountPath: /data}], command: [/bin/sh, -c,
+          "echo kept > /data/file; while true; do cat /data/file; sleep 0.1; done"]}]}}`;
+      const manifests = (image: string) => ({ talk: talks(image) });
+      const { node } = await podMachine(t, { handler, programs: ['load'], manifests });
+      const grows = async (name: string) => {
+        await node.running('talk', name);
+        const { length } = node.output('talk', name);
+        await until(`${name} goes on`, () => node.output('talk', name).length > length + 1);
+      };
+      for (const round of [0, 1]) {
+        for (const name of ['server', 'client', 'keeper']) await node.running('talk', name);
+        await grows('client');
+        await grows('keeper');
+        const drained = await node.stasis('drain');
+        assert.deepEqual([drained.status, drained.stderr], [0, ''], `round ${round}`);
+        // What was in the volume comes out of the archive, not from the disk.
+        const uid = readdirSync(join(node.root, 'pods'))[0] ?? '';
+        const volume = join(node.root, 'pods', uid, 'volumes/kubernetes.io~empty-dir/data');
+        assert.deepEqual(readdirSync(volume), ['file']);
+        rmSync(join(volume, 'file'));
+        const uncordoned = await node.stasis('uncordon');
+        assert.deepEqual([uncordoned.status, uncordoned.stderr], [0, '']);
+        assert.equal(readFileSync(join(volume, 'file'), 'utf8'), 'kept\n');
+      }
+      // The client wants an answer to each number: it ends at the first that is lost.
+      await grows('client');
+      await grows('keeper');
+      await node.running('talk', 'server');
+      assert.deepEqual(new Set(node.output('talk', 'keeper')), new Set(['kept']));
+      assert.deepEqual(readdirSync(join(node.root, 'stasis/holding')), []);
+    },
+  );
+}

@@ -5,9 +5,10 @@ import { dropPackets, passPackets } from './packet-drop.ts';
 import { phaseOf, type SandboxRecord } from './records.ts';
 
 /** For how long packets are held back at most, counted from the first container that is started. */
-const longestMs = 120_000;
+export const longestHoldMs = 120_000;
 
-const table = 'stasis_hold';
+/** Name of the nft table that holds them back. */
+export const holdTable = 'stasis_hold';
 
 const timers = new Map<string, NodeJS.Timeout>();
 
@@ -23,7 +24,7 @@ export async function holdPackets(runtime: BuiltinRuntime, sandbox: SandboxRecor
   if (network === undefined || timers.has(sandbox.id)) return;
   if ((await waiting(runtime, sandbox.id)) === 0) return;
   try {
-    await dropPackets(network, table);
+    await dropPackets(network, holdTable);
   } catch (error) {
     runtime.log(`pod ${sandbox.id}: connections between its containers may break: ${messageOf(error)}`);
     return;
@@ -32,7 +33,7 @@ export async function holdPackets(runtime: BuiltinRuntime, sandbox: SandboxRecor
     await release(sandbox);
     runtime.log(`pod ${sandbox.id}: packets flow again, although not all containers were started`);
   };
-  const timer = setTimeout(() => void late(), longestMs);
+  const timer = setTimeout(() => void late(), longestHoldMs);
   timer.unref();
   timers.set(sandbox.id, timer);
 }
@@ -52,7 +53,7 @@ export async function release(sandbox: SandboxRecord): Promise<void> {
   clearTimeout(timers.get(sandbox.id));
   timers.delete(sandbox.id);
   const network = sandbox.namespaces.network;
-  if (network !== undefined) await passPackets(network, table);
+  if (network !== undefined) await passPackets(network, holdTable);
 }
 
 /** How many containers of the pod are still to be restored and have connections. */

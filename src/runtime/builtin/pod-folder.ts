@@ -33,8 +33,9 @@ const lookInterval = 50;
 /**
  * Resolves when the caller has removed the folder it was given: by then it has ended the containers, or has failed
  * and wants them back. One that forgets the folder does not keep them for ever.
+ * @param closing we end, and cannot wait any longer
  */
-export async function whenRemoved(folder: string): Promise<void> {
+export async function whenRemoved(folder: string, closing?: AbortSignal): Promise<void> {
   const end = performance.now() + longestHold;
   const kept = (): Promise<boolean> =>
     stat(folder).then(
@@ -42,7 +43,7 @@ export async function whenRemoved(folder: string): Promise<void> {
       () => false,
     );
   do await sleep(lookInterval);
-  while (performance.now() < end && (await kept()));
+  while (performance.now() < end && !closing?.aborted && (await kept()));
 }
 
 /** @throws CodedError `invalid-argument` for anything but `true` and `false`. */

@@ -4,7 +4,7 @@ import { RuntimeService } from '../../gen/cri/v1/api_pb.ts';
 import { explained } from './explain-failure.ts';
 import { isGivenUp } from './late-freezes.ts';
 import { cgroupOfContainer, letRun } from './let-run.ts';
-import { type Care, retryInterval, runsAgain } from './runs-again.ts';
+import { type Care, letAllRun, retryInterval } from './runs-again.ts';
 
 /** How often a checkpoint is begun that the remains of another one stop. */
 const attempts = 4;
@@ -24,7 +24,8 @@ export function careForCheckpoints(care: Care): Interceptor {
       await notes.remove(containerId);
       return answer;
     } catch (error) {
-      await runsAgain(care, containerId, await cgroup, isGivenUp(error, request.signal));
+      const outcome = isGivenUp(error, request.signal) ? 'given up' : 'failed';
+      await letAllRun(care, [{ id: containerId, cgroup: await cgroup }], outcome);
       throw await explained(error, failures);
     }
   };

@@ -2,7 +2,7 @@ import { type Client, Code, ConnectError, type Interceptor, type UnaryResponse }
 import { grpcStatus } from '../../errors/code.ts';
 import { CodedError } from '../../errors/coded-error.ts';
 import { type RestorePodRequest, RuntimeService } from '../../gen/cri/v1/api_pb.ts';
-import { remakePod } from './pod-remake.ts';
+import { type PodRemakeTools, remakePod } from './pod-remake.ts';
 import type { RuntimeQuirks, RuntimeVersion } from './quirks.ts';
 
 export interface PodRestoreCare {
@@ -10,10 +10,11 @@ export interface PodRestoreCare {
   version: RuntimeVersion;
   /** The runtime, with what is done around each restore of a container. */
   cared(): Client<typeof RuntimeService>;
+  hold: PodRemakeTools['hold'];
 }
 
 /** `RestorePod`, also for a runtime that has none of its own and does restore containers. */
-export function careForPodRestores({ quirks, version, cared }: PodRestoreCare): Interceptor {
+export function careForPodRestores({ quirks, version, cared, hold }: PodRestoreCare): Interceptor {
   return (next) => async (request) => {
     if (request.method !== RuntimeService.method.restorePod) return next(request);
     try {
@@ -23,7 +24,7 @@ export function careForPodRestores({ quirks, version, cared }: PodRestoreCare): 
     }
     try {
       refusePodRestores(quirks, version);
-      const tools = { runtime: cared(), title: quirks.title };
+      const tools = { runtime: cared(), title: quirks.title, hold };
       const message = await remakePod(tools, request.message as unknown as RestorePodRequest, request.signal);
       const { service, method } = request;
       const [header, trailer] = [new Headers(), new Headers()];

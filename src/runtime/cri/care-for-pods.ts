@@ -12,7 +12,7 @@ import { refusePodRestores } from './care-for-pod-restores.ts';
 import { explained } from './explain-failure.ts';
 import { cutPod, type PodCutTools } from './pod-cut.ts';
 import type { RuntimeQuirks, RuntimeVersion } from './quirks.ts';
-import { type Care, letAllRun } from './runs-again.ts';
+import { behind, type Care, letAllRun } from './runs-again.ts';
 
 /** `CheckpointPod`, also for a runtime that has none of its own. */
 export function careForPods(
@@ -31,7 +31,9 @@ export function careForPods(
         await care.notes.add(id);
       }
     },
-    end: (ids, givenUp) => letAllRun(care, ids, givenUp),
+    end: (containers, outcome) => letAllRun(care, containers, outcome),
+    behind: (work) => behind(care, work),
+    closing: care.closing,
   };
   return (next) => async (request) => {
     if (request.method !== RuntimeService.method.checkpointPod) return next(request);

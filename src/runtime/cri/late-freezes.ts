@@ -47,6 +47,13 @@ export class LateFreezes {
     await watch.ended;
   }
 
+  /** Resolves when none is looked after any more. */
+  async idle(): Promise<void> {
+    while (this.#watches.size > 0) {
+      await Promise.allSettled([...this.#watches.values()].map(({ ended }) => ended));
+    }
+  }
+
   /** Leaves all alone, at once. */
   close(): void {
     for (const [containerId, watch] of this.#watches) this.#end(containerId, watch);
@@ -70,8 +77,8 @@ export class LateFreezes {
       pause = frozen ? firstPause : Math.min(pause * 2, longestPause);
       if (watch.over) return;
     }
-    this.#watches.delete(containerId);
     await this.#watcher.done(containerId);
+    if (!watch.over) this.#watches.delete(containerId);
   }
 }
 

@@ -3,8 +3,9 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
+import { forgetConnections, keepConnections } from '../../../test/criu-settings.ts';
 import { containerdWithLoad, grows, type LoadedContainerd } from '../../../test/engines/loaded-containerd.ts';
-import { atEnd, needsRuntime, until } from '../../../test/runtime.ts';
+import { needsRuntime, until } from '../../../test/runtime.ts';
 import { fitTogether, tcpStreams } from '../../../test/tcp-streams.ts';
 import { podAnnotations, podMemberNames } from '../../checkpoint/layout.ts';
 import { CodedError } from '../../errors/coded-error.ts';
@@ -15,12 +16,7 @@ import { cgroupOfContainer } from './let-run.ts';
 
 /** containerd, whose CRIU keeps connections, and our way to it. */
 async function machine(t: TestContext) {
-  for (const name of ['crun', 'runc']) {
-    const file = `/etc/criu/${name}.conf`;
-    const before = readFileSync(file, 'utf8');
-    writeFileSync(file, `${before}tcp-established\n`);
-    atEnd(t, () => writeFileSync(file, before));
-  }
+  await keepConnections(t);
   const ctd = await containerdWithLoad(t);
   const notes = join(ctd.folder, 'notes');
   const connected = await openCriRuntime({ path: ctd.containerd.socket, notes });
@@ -143,15 +139,38 @@ test(
   },
 );
 
+test(
+  'close + containers that are kept paused, and those that may be paused yet, run when it is over',
+  needsRuntime,
+  async (t) => {
+    const { ctd, notes, connected, cri } = await machine(t);
+    const { pod, client, ids } = await talking(ctd, 'closed', 'crun', '64');
+    const request = { podSandboxId: pod.id, containerIds: ids };
+    const leaving = new AbortController();
+    const outputPath = emptyFolder(ctd, 'left');
+    const left = cri.checkpointPod({ ...request, outputPath }, { signal: leaving.signal });
+    await until('a dump', () => readdirSync(outputPath).length > 0);
+    leaving.abort();
+    await assert.rejects(left);
+    await until('it is given up', () => readdirSync(outputPath).length === 0);
+    const options = { 'frozen-until-removed': 'true' };
+    await cri.checkpointPod({ ...request, outputPath: emptyFolder(ctd, 'held'), options });
+    await connected.close();
+    for (const id of ids) {
+      const cgroup = await cgroupOfContainer(ctd.containerd.runtime, id);
+      assert.equal(cgroup && (await isFrozen(cgroup)), false);
+    }
+    await grows(client.log);
+    assert.deepEqual(readdirSync(notes), []);
+  },
+);
+
 test('restorePod over containerd says what it lacks for open connections', needsRuntime, async (t) => {
   const { ctd, cri } = await machine(t);
   const { pod, ids } = await talking(ctd, 'open', 'crun');
   const checkpointPath = emptyFolder(ctd, 'out');
   await cri.checkpointPod({ podSandboxId: pod.id, outputPath: checkpointPath, containerIds: ids });
-  for (const name of ['crun', 'runc']) {
-    const file = `/etc/criu/${name}.conf`;
-    writeFileSync(file, readFileSync(file, 'utf8').replaceAll('tcp-established\n', ''));
-  }
+  forgetConnections();
   const config = { ...pod.config, metadata: { ...pod.config.metadata, name: 'new', uid: 'uid-new' } };
   const containerConfigs = ['server', 'client'].map((name) => ({ metadata: { name, attempt: 0 } }));
   await assert.rejects(cri.restorePod({ checkpointPath, config, containerConfigs }), (error: unknown) => {
@@ -176,5 +195,7 @@ test('containers that a killed process had paused run again at the next start', 
   for (const cgroup of cgroups) assert.ok(cgroup && (await isFrozen(cgroup)), 'it is paused');
   assert.deepEqual((await connected.recover()).sort(), [...ids].sort());
   await grows(client.log);
+  // What had been begun for them may freeze them yet.
+  assert.deepEqual(readdirSync(notes).sort(), [...ids].sort());
   await until('nothing is noted any more', () => readdirSync(notes).length === 0);
 });

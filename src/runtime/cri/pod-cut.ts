@@ -23,6 +23,7 @@ import {
 import { captureVolumes, volumesIn } from '../builtin/volume-capture.ts';
 import { isGivenUp } from './late-freezes.ts';
 import { cgroupOfContainer } from './let-run.ts';
+import type { Held, Outcome } from './runs-again.ts';
 
 /** What a runtime without `CheckpointPod` is captured with. */
 export interface PodCutTools {
@@ -33,11 +34,12 @@ export interface PodCutTools {
   resume(containerId: string): Promise<boolean>;
   /** Notes on disk that the containers may be paused, before the first is. */
   begin(containerIds: readonly string[]): Promise<void>;
-  /**
-   * Makes sure that all run, whatever it takes, and forgets the notes.
-   * @param givenUp whether the runtime may still be at work for a call that nobody waits for
-   */
-  end(containerIds: readonly string[], givenUp: boolean): Promise<void>;
+  /** Makes sure that all run, whatever it takes, and forgets the notes. */
+  end(containers: readonly Held[], outcome: Outcome): Promise<void>;
+  /** Goes on with work after the answer; it is waited for before we end. */
+  behind(work: Promise<void>): void;
+  /** We end, and keep nothing paused. */
+  closing: AbortSignal;
 }
 
 /** Milliseconds until a pause must have taken hold, and to look for a moment at which all can be dumped. */
@@ -68,7 +70,7 @@ export async function cutPod(
   const ids = targets.map(({ id }) => id);
   await tools.begin(ids);
   let held = false;
-  let givenUp = false;
+  let outcome: Outcome = 'done';
   try {
     const since = await pauseAll(tools, targets, signal);
     for (const { id, name } of targets) {
@@ -81,14 +83,17 @@ export async function cutPod(
     await describe(tools, request, targets, frozenMicroseconds);
     held = keepFrozen;
   } catch (error) {
-    givenUp = isGivenUp(error, signal);
+    outcome = isGivenUp(error, signal) ? 'given up' : 'failed';
     await clearPodFolder(request.outputPath);
     throw error;
   } finally {
-    if (!held) await tools.end(ids, givenUp);
+    if (!held) await tools.end(targets, outcome);
   }
   // A task that is paused can be killed; `end` finds those that were not, and tries until they run.
-  if (held) void whenRemoved(request.outputPath).then(() => tools.end(ids, false));
+  if (held) {
+    const removed = whenRemoved(request.outputPath, tools.closing);
+    tools.behind(removed.then(() => tools.end(targets, 'done')));
+  }
 }
 
 /** Whether the containers stay paused. @throws CodedError `invalid-argument` for what is not supported */

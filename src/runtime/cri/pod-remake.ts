@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { clone, create } from '@bufbuild/protobuf';
-import { type Client, ConnectError } from '@connectrpc/connect';
+import { type Client, Code, ConnectError } from '@connectrpc/connect';
 import { tcpClose } from '../../api/cri-options.ts';
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts';
 import { parseDump } from '../../checkpoint/dump-json.ts';
@@ -29,6 +29,8 @@ export interface PodRemakeTools {
   runtime: Client<typeof RuntimeService>;
   /** As its makers write it. */
   title: string;
+  /** Keeps connections inside the new pod until all its containers that have some are started. */
+  hold(podSandboxId: string, containerIds: readonly string[]): Promise<void>;
 }
 
 /** Milliseconds for a sandbox: to make it, and to take it back. */
@@ -41,7 +43,7 @@ const sandboxMs = 120_000;
  * @throws CodedError `invalid-argument` and `failed-precondition` for what does not fit, `unsupported`, `corrupt`
  */
 export async function remakePod(
-  { runtime, title }: PodRemakeTools,
+  { runtime, title, hold }: PodRemakeTools,
   request: RestorePodRequest,
   signal: AbortSignal,
 ): Promise<RestorePodResponse> {
@@ -51,9 +53,14 @@ export async function remakePod(
   const archives = await podArchives(checkpointPath);
   const configs = matchedConfigs(archives, request.containerConfigs);
   const pathOf = (name: string): string => join(checkpointPath, archives.get(name) ?? '');
-  for (const [name, one] of configs) await refuseUnfit(name, one, pathOf(name), title, signal);
+  const connected = new Set<string>();
+  for (const [name, one] of configs) {
+    if (await hasConnections(name, one, pathOf(name), title, signal)) connected.add(name);
+  }
   // Not given up in the middle: a sandbox whose id nobody learned could not be taken back.
-  const { podSandboxId } = await runtime.runPodSandbox({ config, runtimeHandler }, { timeoutMs: sandboxMs });
+  const { podSandboxId } = await runtime
+    .runPodSandbox({ config, runtimeHandler }, { timeoutMs: sandboxMs })
+    .catch(notYet);
   try {
     const restoredContainers: { name: string; containerId: string }[] = [];
     for (const [name, one] of configs) {
@@ -63,11 +70,17 @@ export async function remakePod(
       made.image.image = pathOf(name);
       const { containerId } = await runtime
         .createContainer({ podSandboxId, config: made, sandboxConfig: config }, { signal })
+        .catch(notYet)
         .catch((error: unknown) => {
           throw named(error, `container ${name}`);
         });
       restoredContainers.push({ name, containerId });
     }
+    const held = restoredContainers.filter(({ name }) => connected.has(name));
+    await hold(
+      podSandboxId,
+      held.map(({ containerId }) => containerId),
+    );
     return create(RestorePodResponseSchema, { podSandboxId, restoredContainers });
   } catch (error) {
     const left = await takeBack(runtime, podSandboxId);
@@ -84,6 +97,13 @@ function refuseOptions(options: Readonly<Record<string, string>>, title: string)
   throw new CodedError('unsupported', `${title} cannot be asked to close the connections of a restored pod`, {
     hint: 'write tcp-close into /etc/criu/crun.conf and /etc/criu/runc.conf and restore without the option, or use the built-in runtime',
   });
+}
+
+/** What is still being made or removed for a process that was killed is in the way for a moment only. */
+function notYet(error: unknown): never {
+  const { rawMessage, metadata } = ConnectError.from(error);
+  if (!/ is reserved for /.test(rawMessage)) throw error;
+  throw new ConnectError(rawMessage, Code.Aborted, metadata, undefined, error);
 }
 
 /** The error with words in front; its code, and the cause with its hint, stay. */
@@ -106,20 +126,21 @@ async function takeBack(
   }
 }
 
-/** What is wrong with an archive, or with what is asked of it, as far as it shows beforehand. */
-async function refuseUnfit(
+/** Whether it has open ones. @throws CodedError for what is wrong with the archive, or with what is asked of it */
+async function hasConnections(
   name: string,
   config: ContainerConfig,
   path: string,
   title: string,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const checkpoint = await openCheckpoint(path, { signal });
   try {
     refuseMismatch(name, config, await processOf(checkpoint, name, signal));
     const needs = await restoreNeeds(checkpoint, await imagesOf(checkpoint), new Problems());
     const open = needs.find(({ kind, what }) => kind === 'criu option' && what === 'tcp-established');
-    if (open === undefined || (await connectionsAreSettled())) return;
+    if (open === undefined) return false;
+    if (await connectionsAreSettled()) return true;
     throw new CodedError(
       'failed-precondition',
       `container ${name}: ${open.reason}, and ${title} does not tell CRIU what to do with connections`,

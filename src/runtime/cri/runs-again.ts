@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@connectrpc/connect';
 import type { RuntimeService } from '../../gen/cri/v1/api_pb.ts';
+import { releaseNetworkLock } from '../builtin/network-lock.ts';
 import type { LateFreezes } from './late-freezes.ts';
 import { type CheckpointNotes, cgroupOfContainer, letRun, type Resume, thawCgroup } from './let-run.ts';
+import { networkOfContainers } from './pod-network.ts';
 import type { Failure } from './quirks.ts';
 
 /** Milliseconds between two attempts to reach a runtime that has gone. */
@@ -16,36 +18,63 @@ export interface Care {
   resume: Resume | undefined;
   failures: readonly Failure[];
   remains: RegExp | undefined;
+  /** What goes on after its call was answered; see {@link behind}. */
+  background: Set<Promise<void>>;
+  /** We end: containers that are held are let go. */
   closing: AbortSignal;
-}
-
-/** {@link runsAgain} for each of them, at once. */
-export async function letAllRun(care: Care, ids: readonly string[], givenUp: boolean): Promise<void> {
-  await Promise.all(
-    ids.map(async (id) => {
-      const cgroup = await cgroupOfContainer(care.runtime, id).catch(() => undefined);
-      await runsAgain(care, id, cgroup, givenUp);
-    }),
-  );
+  /** Nobody waits for what is in the background any more. */
+  over: AbortSignal;
 }
 
 /**
- * Sees to it that a container runs, and forgets that it was noted once nothing can freeze it any more.
- * @param givenUp whether the runtime may still be at work for a call that nobody waits for
+ * How checkpoints ended: all went well; the runtime said that one failed; or nobody waits for it any more, and the
+ * runtime may still be at work.
  */
-export async function runsAgain(
+export type Outcome = 'done' | 'failed' | 'given up';
+
+/** Goes on with work that a call does not wait for, and that has to be over before we end. */
+export function behind(care: Care, work: Promise<void>): void {
+  const settled = work.catch(() => undefined).finally(() => care.background.delete(settled));
+  care.background.add(settled);
+}
+
+export interface Held {
+  id: string;
+  /** Where it is known; looked for where it is not. */
+  cgroup?: string | undefined;
+}
+
+/** Sees to it that containers run, and forgets that they were noted once nothing can freeze them any more. */
+export async function letAllRun(care: Care, held: readonly Held[], outcome: Outcome): Promise<void> {
+  const run = await Promise.all(held.map((each) => runs(care, each)));
+  const known = held.flatMap(({ id }, index) => (run[index] ? [id] : []));
+  if (outcome === 'given up') for (const id of known) care.late.watch(id);
+  else await forget(care, known, outcome);
+}
+
+/** The notes of containers that run are removed, and what a CRIU that was killed has locked is unlocked. */
+export async function forget(
   care: Care,
-  containerId: string,
-  cgroup: string | undefined,
-  givenUp: boolean,
+  ids: readonly string[],
+  outcome: Exclude<Outcome, 'given up'>,
 ): Promise<void> {
+  if (outcome !== 'done') {
+    // One that has ended by itself has left no lock; which of both it was nobody says.
+    const networks = await networkOfContainers(care.runtime, ids).catch(() => []);
+    for (const network of networks) await releaseNetworkLock(network);
+  }
+  for (const id of ids) await care.notes.remove(id);
+}
+
+/** @returns false where the runtime does not answer: it is told later that the container is to run */
+async function runs(care: Care, { id, cgroup }: Held): Promise<boolean> {
+  const known = cgroup ?? (await cgroupOfContainer(care.runtime, id).catch(() => undefined));
   try {
-    await letRun(care.runtime, care.resume, containerId);
-    if (givenUp) care.late.watch(containerId);
-    else await care.notes.remove(containerId);
+    await letRun(care.runtime, care.resume, id);
+    return true;
   } catch {
-    // It ends by itself; no failure of it is news.
-    void keepTrying(care, containerId, cgroup);
+    behind(care, keepTrying(care, id, known));
+    return false;
   }
 }
 
@@ -54,7 +83,7 @@ export async function runsAgain(
  * and freeze the container again when they end: until then it is thawed by its cgroup.
  */
 async function keepTrying(care: Care, containerId: string, cgroup: string | undefined): Promise<void> {
-  while (!care.closing.aborted) {
+  while (!care.over.aborted) {
     try {
       await letRun(care.runtime, care.resume, containerId);
       return care.late.watch(containerId);
