@@ -1,6 +1,8 @@
 import { randomInt } from 'node:crypto';
-import { chmod, open, readdir, rm, stat } from 'node:fs/promises';
+import { closeSync, fchmodSync, fstatSync, fsync, openSync } from 'node:fs';
+import { chmod, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { bodies, type CheckpointTarget, effectiveTimeout } from '../api/kubelet-checkpoint.ts';
 import type { WatchRuntime } from '../api/runtime-events.ts';
 import { CodedError } from '../errors/coded-error.ts';
@@ -38,8 +40,20 @@ export interface ContainerCheckpointOptions {
 export const whenBusy = ['wait', 'conflict', 'refuse'] as const;
 export type WhenBusy = (typeof whenBusy)[number];
 
+/** Milliseconds for which a list of a pod's containers is as good as a new one: the same request has just asked. */
+const fresh = 50;
+
+const syncLater = promisify(fsync);
+
 /** Longest time that a timer can wait, in milliseconds. */
 const longestTimer = 2 ** 31 - 1;
+
+/** A container of a pod, as the runtime lists it. */
+interface Listed {
+  id: string;
+  name: string;
+  running: boolean;
+}
 
 /**
  * Checkpoints of single containers through the container runtime, with the kubelet's rules and file names.
@@ -49,6 +63,7 @@ const longestTimer = 2 ** 31 - 1;
 export class ContainerCheckpoints implements Checkpointer {
   readonly #options: ContainerCheckpointOptions;
   readonly #inTurn = new InTurn();
+  #listed: { namespace: string; pod: string; at: number; containers: readonly Listed[] } | undefined;
 
   constructor(options: ContainerCheckpointOptions) {
     this.#options = options;
@@ -79,11 +94,11 @@ export class ContainerCheckpoints implements Checkpointer {
     target: CheckpointTarget,
     timeout: bigint,
     signal: AbortSignal,
-    tell: Tell = () => undefined,
+    tell?: Tell,
   ): Promise<FinishedCheckpoint> {
     const key = `${target.namespace}/${target.pod}/${target.container}`;
     if (this.#inTurn.busy(key)) this.#refuseSecond(key);
-    tell({ stage: 'waiting' });
+    tell?.({ stage: 'waiting' });
     let begun = false;
     const mine = this.#inTurn.run(key, () => {
       begun = true;
@@ -107,26 +122,28 @@ export class ContainerCheckpoints implements Checkpointer {
     target: CheckpointTarget,
     asked: bigint,
     signal: AbortSignal,
-    tell: Tell,
+    tell: Tell | undefined,
   ): Promise<FinishedCheckpoint> {
     signal.throwIfAborted();
     const { runtime, space, watch, directory, runtimeRequestTimeout } = this.#options;
     const { namespace, pod, container } = target;
-    const running = (await this.#list(namespace, pod, signal)).find(
-      (item) => item.running && item.name === container,
-    );
+    const listed = this.#justListed(namespace, pod) ?? (await this.#list(namespace, pod, signal));
+    const running = listed.find((item) => item.running && item.name === container);
     if (!running) throw new CodedError('failed-precondition', bodies.notRunning(container));
     if (asked < 0n) throw new CodedError('invalid-argument', bodies.negativeTimeout);
     const timeout = effectiveTimeout(asked, runtimeRequestTimeout);
-    const memory = await memoryOf(runtime, [running.id], signal);
-    await space.check(memory);
+    const memory = () => memoryOf(runtime, [running.id], signal);
+    // Where nobody is told how far it goes, it matters only if there is little room.
+    const estimated = tell ? await memory() : 0;
+    await space.check(tell ? estimated : memory);
     const temporary = join(directory, `.${randomInt(2 ** 47)}`);
-    const progress = new CheckpointProgress([running.id], watch, memory, tell);
+    const progress = new CheckpointProgress([running.id], watch, estimated, tell ?? (() => undefined));
     try {
-      await space.during(signal, (again) => this.#capture(running.id, temporary, timeout, again));
+      const size = await space.during(signal, (again) =>
+        this.#capture(running.id, temporary, timeout, again),
+      );
       const path = await publishArchive(temporary, directory, target, this.#options.now);
       const { frozenMicroseconds } = progress;
-      const { size } = await stat(path);
       return { path, size, ...(frozenMicroseconds === undefined ? {} : { frozenMicroseconds }) };
     } finally {
       await progress.settled();
@@ -135,7 +152,13 @@ export class ContainerCheckpoints implements Checkpointer {
     }
   }
 
-  async #capture(containerId: string, location: string, timeout: number, signal: AbortSignal): Promise<void> {
+  /** @returns bytes of the archive, which is on disk */
+  async #capture(
+    containerId: string,
+    location: string,
+    timeout: number,
+    signal: AbortSignal,
+  ): Promise<number> {
     try {
       await this.#options.runtime.checkpointContainer(
         { containerId, location, timeout: BigInt(Math.round(timeout)) },
@@ -148,28 +171,39 @@ export class ContainerCheckpoints implements Checkpointer {
         ...(hint === undefined ? {} : { hint }),
       });
     }
-    await chmod(location, privateFile);
-    const handle = await open(location, 'r');
+    const fd = openSync(location, 'r');
     try {
-      await handle.sync();
+      fchmodSync(fd, privateFile);
+      await syncLater(fd);
+      return fstatSync(fd).size;
     } finally {
-      await handle.close();
+      closeSync(fd);
     }
   }
 
-  async #list(namespace: string, pod: string, signal: AbortSignal) {
+  #justListed(namespace: string, pod: string): readonly Listed[] | undefined {
+    const last = this.#listed;
+    if (last?.namespace !== namespace || last.pod !== pod) return undefined;
+    return performance.now() - last.at <= fresh ? last.containers : undefined;
+  }
+
+  /** Newest first. */
+  async #list(namespace: string, pod: string, signal: AbortSignal): Promise<readonly Listed[]> {
+    const at = performance.now();
     const labelSelector = { [labels.podNamespace]: namespace, [labels.podName]: pod };
-    const { containers } = await this.#options.runtime
+    const answer = await this.#options.runtime
       .listContainers({ filter: { labelSelector } }, { signal, timeoutMs: 120_000 })
       .catch((error: unknown) => {
         throw new CodedError('internal', rpcErrorText(error), { cause: error });
       });
-    return containers
+    const containers = answer.containers
       .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
       .map((item) => ({
         id: item.id,
         name: item.labels[labels.containerName] ?? item.metadata?.name ?? '',
         running: item.state === ContainerState.CONTAINER_RUNNING,
       }));
+    this.#listed = { namespace, pod, at, containers };
+    return containers;
   }
 }

@@ -22,6 +22,27 @@ test('FreeSpace counts what is to come for each folder on the same disk', async 
   await two.check(free / 4);
 });
 
+test('FreeSpace asks what is to come only where the node’s whole memory would not fit', async (t) => {
+  const folder = folderFor(t);
+  const { bavail, bsize } = statfsSync(folder);
+  const free = bavail * bsize;
+  const floor = Math.floor(free / 4);
+  let asked = 0;
+  const estimate = async (): Promise<number> => {
+    asked++;
+    return free / 2;
+  };
+  const roomy = new FreeSpace({ floor, folders: [folder], memory: free / 4 });
+  await roomy.check(estimate);
+  assert.equal(asked, 0);
+  const tight = new FreeSpace({ floor, folders: [folder], memory: free });
+  await tight.check(estimate);
+  assert.equal(asked, 1);
+  const twice = new FreeSpace({ floor, folders: [folder, join(folder, 'not/yet')], memory: free / 2 });
+  await assert.rejects(twice.check(estimate), { code: 'resource-exhausted', message: /may take \d+ MiB/ });
+  assert.equal(asked, 2);
+});
+
 test('FreeSpace ends work that brings a disk below the floor, and only then', needsRuntime, async (t) => {
   const folder = mkdtempSync('/tmp/stasis-small-');
   atEnd(t, () => rmSync(folder, { recursive: true }));

@@ -1,4 +1,5 @@
 import { stat, statfs } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { CodedError } from '../errors/coded-error.ts';
 
@@ -9,6 +10,17 @@ export interface FreeSpaceOptions {
   folders: readonly string[];
   /** Milliseconds between two looks while something is written. */
   interval?: number;
+  /** Bytes of memory of the node: no dump is larger. Those of this machine where left out. */
+  memory?: number;
+}
+
+/** One disk that folders are on. */
+interface Disk {
+  folder: string;
+  /** Bytes. */
+  free: number;
+  /** How many of the folders are on it. */
+  folders: number;
 }
 
 /** Sees to it that checkpoints do not fill the node's disks. */
@@ -20,32 +32,31 @@ export class FreeSpace {
   }
 
   /**
-   * @param estimate bytes that each of the folders is thought to take
+   * @param estimate bytes that each of the folders is thought to take; asked for only where the node's whole memory
+   *   would not fit
    * @throws CodedError `resource-exhausted` where less than the floor would stay free
    */
-  async check(estimate = 0): Promise<void> {
-    const disks = new Map<number, { folder: string; needed: number }>();
-    for (const folder of this.#options.folders) {
-      const found = await existing(folder);
-      const disk = disks.get(found.device) ?? { folder: found.folder, needed: 0 };
-      disk.needed += estimate;
-      disks.set(found.device, disk);
-    }
-    for (const { folder, needed } of disks.values()) await this.#checkDisk(folder, needed);
+  async check(estimate: number | (() => Promise<number>) = 0): Promise<void> {
+    const disks = await this.#disks();
+    const { memory = totalmem() } = this.#options;
+    if (typeof estimate !== 'number' && disks.every((disk) => this.#fits(disk, memory))) return;
+    const each = typeof estimate === 'number' ? estimate : await estimate();
+    for (const disk of disks) if (!this.#fits(disk, each)) throw this.#tooFull(disk, each);
   }
 
   /**
-   * Looks again and again while `work` goes on, and aborts it when a disk comes below the floor.
+   * Looks again and again, beginning after a while, while `work` goes on, and aborts it when a disk comes below the floor.
    * @throws CodedError `resource-exhausted` then, whatever `work` fails with
    */
   async during<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { interval = 250 } = this.#options;
     const full = new AbortController();
     let ended = false;
     const look = async (): Promise<void> => {
       await this.check().catch((error: unknown) => full.abort(error));
-      if (!ended && !full.signal.aborted) timer = setTimeout(look, this.#options.interval ?? 250);
+      if (!ended && !full.signal.aborted) timer = setTimeout(look, interval);
     };
-    let timer = setTimeout(look, 0);
+    let timer = setTimeout(look, interval);
     try {
       return await work(AbortSignal.any([signal, full.signal]));
     } catch (error) {
@@ -56,13 +67,29 @@ export class FreeSpace {
     }
   }
 
-  async #checkDisk(folder: string, needed: number): Promise<void> {
+  async #disks(): Promise<Disk[]> {
+    const disks = new Map<number, Disk>();
+    for (const { folder, device } of await Promise.all(this.#options.folders.map(existing))) {
+      const disk = disks.get(device) ?? { folder, free: 0, folders: 0 };
+      disk.folders++;
+      disks.set(device, disk);
+    }
+    const asked = [...disks.values()].map(async (disk) => {
+      const { bavail, bsize } = await statfs(disk.folder);
+      return { ...disk, free: bavail * bsize };
+    });
+    return Promise.all(asked);
+  }
+
+  #fits({ free, folders }: Disk, each: number): boolean {
+    return free - each * folders >= this.#options.floor;
+  }
+
+  #tooFull({ folder, free, folders }: Disk, each: number): CodedError {
     const { floor } = this.#options;
-    const { bavail, bsize } = await statfs(folder);
-    const free = bavail * bsize;
-    if (free - needed >= floor) return;
+    const needed = each * folders;
     const takes = needed > 0 ? `, the checkpoint may take ${mebibytes(needed)}` : '';
-    throw new CodedError(
+    return new CodedError(
       'resource-exhausted',
       `only ${mebibytes(free)} are free in ${folder}${takes}, ${mebibytes(floor)} must stay free`,
       { hint: 'remove checkpoints that are not needed any more' },

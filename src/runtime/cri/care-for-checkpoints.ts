@@ -15,12 +15,13 @@ export function careForCheckpoints(care: Care): Interceptor {
   return (next) => async (request) => {
     if (request.method !== RuntimeService.method.checkpointContainer) return next(request);
     const { containerId } = request.message as unknown as { containerId: string };
-    // Needed where it fails only: the container does not wait for the answer.
-    const cgroup = cgroupOfContainer(runtime, containerId).catch(() => undefined);
     await late.leave(containerId);
     await notes.add(containerId);
+    const answering = pastRemains(care, containerId, request.signal, () => next(request));
+    // Needed where it fails only: asked behind the call, and nobody waits for the answer.
+    const cgroup = cgroupOfContainer(runtime, containerId).catch(() => undefined);
     try {
-      const answer = await pastRemains(care, containerId, request.signal, () => next(request));
+      const answer = await answering;
       await notes.remove(containerId);
       return answer;
     } catch (error) {
