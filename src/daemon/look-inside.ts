@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { SearchEnd, SearchHit, StateContent, StateFileReport, StateFileSummary } from '../api/stasis.ts';
 import type { StateChanges, StateDifference, StateForecast } from '../api/state-shapes.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
+import type { CheckpointedPods } from '../kubeletstate/checkpointed-pods.ts';
 import type { MakeResult } from '../pods/look-tasks.ts';
 import type { LookInside } from '../pods/node-control.ts';
 import type { LookMessage, LookReply, LookTask } from './look-task.ts';
@@ -39,6 +40,7 @@ export function lookInside(rootDirectory: string, runtimeEndpoint?: string): Loo
       one<StateChanges>({ kind: 'changeState', task: { ...change, place } }, signal),
     print: (task, signal) => one<string>({ kind: 'print', task }, signal),
     read: (task, signal) => look({ kind: 'read', task }, places, signal) as AsyncIterable<Uint8Array>,
+    unpack: (task, signal) => one<CheckpointedPods>(task, signal),
     make: (task, signal) => one<MakeResult>({ kind: 'make', task }, signal),
   };
 }
@@ -63,7 +65,11 @@ async function* look(task: LookTask, places: { free: number }, signal: AbortSign
   thread.on('exit', () => tell(failed('internal', 'the thread ended')));
   const all = AbortSignal.any([signal, AbortSignal.timeout(timeOf(task))]);
   const stop = (): void =>
-    tell(failed(signal.aborted ? 'cancelled' : 'deadline-exceeded', 'it took too long'));
+    tell(
+      signal.aborted
+        ? failed('cancelled', 'it was given up')
+        : failed('deadline-exceeded', 'it took too long'),
+    );
   all.addEventListener('abort', stop, { once: true });
   try {
     for (;;) {
@@ -92,7 +98,7 @@ async function* look(task: LookTask, places: { free: number }, signal: AbortSign
 
 function timeOf({ kind }: LookTask): number {
   if (kind === 'search') return searchTime;
-  return kind === 'print' || kind === 'read' || kind === 'make' ? wholeTime : otherTime;
+  return kind === 'print' || kind === 'read' || kind === 'make' || kind === 'unpack' ? wholeTime : otherTime;
 }
 
 function failed(

@@ -40,7 +40,11 @@ export interface AppOptions {
 
 export interface StasisBindings {
   Bindings: HttpBindings;
-  Variables: { facts: RequestFacts };
+  Variables: {
+    facts: RequestFacts;
+    /** Aborted when the client goes. */
+    signal: AbortSignal;
+  };
 }
 /** The text format of Prometheus. */
 const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
@@ -97,8 +101,15 @@ async function audited(
   const path = parseTarget(incoming.url ?? '')?.path ?? incoming.url ?? '';
   const facts: RequestFacts = { path, user: undefined, verb: '', resource: '', decision: 'public' };
   context.set('facts', facts);
+  context.set('signal', clientSignal(context.req.raw.signal));
   const answered = metrics.request(incoming.method ?? '', path);
-  await next();
+  try {
+    await next();
+  } catch (error) {
+    // What is thrown and is no Error comes to nobody else, and would leave no line.
+    facts.error = messageOf(error);
+    context.res = errorResponse(error);
+  }
   answered();
   const record = {
     user: facts.user?.name ?? '',
@@ -123,6 +134,15 @@ async function audited(
   );
 }
 
+/** With an error that says what happened: the server's own reason is a text. */
+function clientSignal(signal: AbortSignal): AbortSignal {
+  const gone = new AbortController();
+  const abort = (): void => gone.abort(new CodedError('cancelled', 'the client has gone'));
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
+  return gone.signal;
+}
+
 async function guarded(
   options: AppOptions,
   context: StasisContext,
@@ -145,7 +165,7 @@ async function guarded(
       ...target,
       accept: incoming.headers.accept,
       facts: context.get('facts'),
-      signal: context.req.raw.signal,
+      signal: context.get('signal'),
     });
   }
   if (!isCanonical(url)) return plain(404, bodies.notFound);
@@ -160,7 +180,7 @@ async function refusal(
   attributes: Attributes,
 ): Promise<Response | undefined> {
   const facts = context.get('facts');
-  const { signal } = context.req.raw;
+  const signal = context.get('signal');
   facts.verb = attributes.verb;
   facts.resource = `${attributes.resource}/${attributes.subresources.join(',')}`;
   const user = await identify(authenticate, context.env.incoming, facts, signal);
