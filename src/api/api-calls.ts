@@ -11,6 +11,8 @@ export interface HttpRequest {
   path: string;
   /** JSON text. */
   body?: string;
+  /** A body that is sent piece by piece, in place of `body`. */
+  upload?: AsyncIterable<Uint8Array>;
   headers?: Readonly<Record<string, string>>;
 }
 
@@ -35,6 +37,8 @@ export type StreamSend = (request: HttpRequest, signal: AbortSignal) => Promise<
 type Parts = Readonly<Record<string, string>>;
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 export interface Call {
+  /** Of this content type. */
+  upload?: AsyncIterable<Uint8Array>;
   parts?: Parts;
   query?: Query;
   body?: unknown;
@@ -68,13 +72,13 @@ export class ApiCalls {
 
   protected async open(
     name: EndpointName,
-    { parts, query, body }: Call,
+    { parts, query, body, upload }: Call,
     signal: AbortSignal,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<HttpStream> {
     if (!this.#stream) throw new CodedError('unsupported', 'this client cannot read answers piece by piece');
     const path = targetOf(name, parts, query);
-    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const sent = body === undefined ? (upload ? { upload } : {}) : { body: JSON.stringify(body) };
     const answer = await this.#stream({ method: endpoints[name].method, path, headers, ...sent }, signal);
     if (answer.status >= 200 && answer.status < 300) return answer;
     let text = '';

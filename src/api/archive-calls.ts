@@ -3,11 +3,13 @@ import type {
   ConvertRequest,
   DiffRequest,
   EditRequest,
+  InsertResult,
   MadeArchive,
   MemberPlace,
   MembersRequest,
   MemoryRequest,
 } from './archive-shapes.ts';
+import { linesIn } from './text-stream.ts';
 
 type Nodes = Record<string, unknown>[];
 
@@ -63,6 +65,25 @@ export class ArchiveCalls extends ApiCalls {
   /** The list of checkpointed pods and every archive that it names, in one archive. */
   extract(compress: 'none' | 'gzip' | 'zstd' | undefined, signal: AbortSignal): Promise<HttpStream> {
     return this.open('extract', { query: { compress } }, signal);
+  }
+
+  /**
+   * Adds the pods of an archive that {@link extract} gave.
+   * @param size bytes of it, where that is known: a disk that is too small is said beforehand
+   */
+  async insert(
+    archive: AsyncIterable<Uint8Array>,
+    size: number | undefined,
+    signal: AbortSignal,
+  ): Promise<InsertResult> {
+    const headers = {
+      'content-type': 'application/x-tar',
+      ...(size === undefined ? {} : { 'content-length': String(size) }),
+    };
+    const { body } = await this.open('insert', { upload: archive }, signal, headers);
+    let text = '';
+    for await (const line of linesIn(body)) text += line;
+    return JSON.parse(text) as InsertResult;
   }
 
   /** A new archive beside this one, for another engine. */

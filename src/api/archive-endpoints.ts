@@ -118,6 +118,14 @@ export const archiveEndpoints = {
     },
     answers: { 200: tar('The archive.') },
   },
+  insert: {
+    method: 'POST',
+    path: `${apiRoot}/insert`,
+    about:
+      'Add the pods of an archive that `extract` made to those that the node restores, once, at its next start or uncordon. Nothing that is there is replaced.',
+    upload: 'application/x-tar',
+    answers: { 201: json('InsertResult', 'The pods.') },
+  },
   convert: {
     method: 'POST',
     path: `${one}/convert`,

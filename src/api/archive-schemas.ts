@@ -65,6 +65,10 @@ export const archiveSchemas = {
     'annotations?': { type: 'object', additionalProperties: { type: ['string', 'null'] } },
     'image?': { type: 'string', maxLength: 1000 },
   }),
+  InsertResult: exactly({
+    ...typed('InsertResult'),
+    pods: listOf(exactly({ namespace: text, name: text, sandboxId: text })),
+  }),
   MadeArchive: exactly({
     ...typed('MadeArchive'),
     checkpoint: refer('Checkpoint'),

@@ -77,3 +77,10 @@ export interface MadeArchive {
   /** What whoever restores it has to know. */
   notes: { kind: 'lost' | 'changed' | 'needed'; about: string; detail: string }[];
 }
+
+/** Pods that were added to those that the node is to restore. */
+export interface InsertResult {
+  apiVersion: 'stasis/v1';
+  kind: 'InsertResult';
+  pods: { namespace: string; name: string; sandboxId: string }[];
+}

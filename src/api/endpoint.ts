@@ -18,6 +18,8 @@ export interface Endpoint {
   query?: Readonly<Record<string, Parameter>>;
   /** What the body has to be; none is read where this is left out. */
   body?: SchemaName;
+  /** Content type of a body that is no JSON; it may be large, and take its time. */
+  upload?: string;
   /** Whether the body may be left out. */
   bodyOptional?: boolean;
   /** Status of a success → what comes back. */

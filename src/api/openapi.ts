@@ -34,7 +34,7 @@ export function openApiDocument(version: string): Node {
 }
 
 function operationOf(name: string, endpoint: Endpoint): Node {
-  const { about, query = {}, body, bodyOptional, answers, open } = endpoint;
+  const { about, query = {}, body, upload, bodyOptional, answers, open } = endpoint;
   const parts = [...endpoint.path.matchAll(/\{(\w+)\}/g)].map(([, part = '']) => part);
   const parameters = [
     ...parts.map((part) => ({ name: part, in: 'path', required: true, schema: { type: 'string' } })),
@@ -46,6 +46,7 @@ function operationOf(name: string, endpoint: Endpoint): Node {
     ...(open ? { security: [] } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body ? { requestBody: { required: !bodyOptional, content: jsonContent(body) } } : {}),
+    ...(upload ? { requestBody: { required: true, content: { [upload]: {} } } } : {}),
     responses: {
       ...Object.fromEntries(
         Object.entries(answers).map(([status, { about: description, type, schema }]) => [

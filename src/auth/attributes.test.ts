@@ -61,6 +61,7 @@ test('attributesOf tells making, listing and showing checkpoints apart', () => {
     [`GET ${api}/checkpoints/x/memory/content`]: 'get checkpoint-content',
     [`GET ${api}/checkpoints/x/core`]: 'get checkpoint-content',
     [`GET ${api}/checkpoints/x/image`]: 'get checkpoint-content',
+    [`POST ${api}/insert`]: 'insert checkpoint',
     [`GET ${api}/extract`]: 'get checkpoint-content',
     [`POST ${api}/checkpoints/x/convert`]: 'convert checkpoint',
     [`POST ${api}/checkpoints/x/edit`]: 'edit checkpoint',

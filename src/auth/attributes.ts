@@ -47,6 +47,7 @@ const prefixes: readonly (readonly [prefix: string, subresources: readonly strin
   [endpoints.devices.path, ['pods', 'proxy']],
   [endpoints.cpus.path, ['pods', 'proxy']],
   [endpoints.checkpoints.path, ['checkpoint']],
+  [endpoints.insert.path, ['checkpoint']],
   [endpoints.operations.path, ['checkpoint']],
   [endpoints.restore.path, ['restore']],
   [endpoints.drain.path, ['drain']],
@@ -66,7 +67,7 @@ const shows = new RegExp(
  * checkpoints, or look at state, need not do that.
  */
 const ownVerbs = new RegExp(
-  `^${apiRoot}/(?:checkpoints/[^/]+/(?=convert$|edit$)|state/(?=repair$|convert$|reset$))(\\w+)$`,
+  `^${apiRoot}/(?:(?=insert$)|checkpoints/[^/]+/(?=convert$|edit$)|state/(?=repair$|convert$|reset$))(\\w+)$`,
 );
 
 /** A command can do everything that its container can, as can who types into it: whoever may list pods may do neither. */

@@ -1,6 +1,6 @@
 import type { CheckpointSummary, InspectRequest, SearchRequest } from '../api/stasis.ts';
 import type { ErrorCode } from '../errors/code.ts';
-import type { MakeTask, PrintTask, ReadTask, StateTask } from '../pods/look-tasks.ts';
+import type { MakeTask, PrintTask, ReadTask, StateTask, UnpackTask } from '../pods/look-tasks.ts';
 
 /** What one thread is to look at. */
 export type LookTask =
@@ -18,7 +18,8 @@ export type LookTask =
   | { kind: 'changeState'; task: StateTask }
   | { kind: 'print'; task: PrintTask }
   | { kind: 'read'; task: ReadTask }
-  | { kind: 'make'; task: MakeTask };
+  | { kind: 'make'; task: MakeTask }
+  | UnpackTask;
 
 /** What it sends: values one after the other, then how it ended. */
 export type LookMessage =

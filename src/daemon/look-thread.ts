@@ -20,7 +20,7 @@ import { changeState } from './change-state.ts';
 import { printed, sendBytes } from './look-archive.ts';
 import { stateContent, stateDifferences, stateFiles, statePreflight, verifyState } from './look-state.ts';
 import { type LookMessage, type LookReply, type LookTask, window } from './look-task.ts';
-import { makeArchive } from './make-archive.ts';
+import { makeArchive, unpack } from './make-archive.ts';
 
 const never = new AbortController().signal;
 const port = parentPort;
@@ -67,6 +67,7 @@ async function run(task: LookTask): Promise<void> {
   if (task.kind === 'print') return send(await printed(task.task));
   // Of a view, all of the memory below it would be copied.
   if (task.kind === 'read') return sendBytes(task.task, (piece) => send(piece.slice()));
+  if (task.kind === 'unpack') return send(await unpack(task));
   if (task.kind === 'make') return send(await makeArchive(task.task));
   return send(await verifyState(task.rootDirectory));
 }

@@ -1,9 +1,12 @@
 import { podmanImageId } from '../cli/convert-checkpoint.ts';
 import { CodedError } from '../errors/coded-error.ts';
+import { type CheckpointedPods, checkpointedPodsFile } from '../kubeletstate/checkpointed-pods.ts';
 import { convertArchive } from '../localfs/convert-archive.ts';
+import { readExtractedList, unpackExtracted } from '../localfs/insert-checkpoints.ts';
+import { openCheckpoint } from '../localfs/open-checkpoint.ts';
 import { rewriteCheckpoint } from '../localfs/rewrite-checkpoint.ts';
 import { containerPath } from '../pods/described-containers.ts';
-import type { MakeResult, MakeTask } from '../pods/look-tasks.ts';
+import type { MakeResult, MakeTask, UnpackTask } from '../pods/look-tasks.ts';
 
 const never = new AbortController().signal;
 
@@ -40,4 +43,21 @@ async function edit({ archive, output, request }: MakeTask & { kind: 'edit' }): 
     throw new CodedError('failed-precondition', `${archive.path} is as wanted already: nothing was made`);
   }
   return { notes: [] };
+}
+
+/** @throws CodedError `invalid-argument` for what `extract` did not make */
+export async function unpack({ input, folder }: UnpackTask): Promise<CheckpointedPods> {
+  const archive = await openCheckpoint(input);
+  try {
+    const list = await readExtractedList(archive);
+    if (!list) {
+      throw new CodedError('invalid-argument', `what was sent holds no ${checkpointedPodsFile}`, {
+        hint: 'send what extract gave',
+      });
+    }
+    await unpackExtracted(archive, list, folder);
+    return list;
+  } finally {
+    await archive.close();
+  }
 }

@@ -61,7 +61,7 @@ export async function startNode(parts: NodeParts) {
   await pullGivenImages(settings, images, stopping);
   const look = lookInside(rootDirectory, settings.runtimeSocket);
   const made = new MadeArchives({
-    directory: directory.path,
+    directory,
     kept: captures.kept,
     space: captures.space,
     look,

@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { isIP } from 'node:net';
+import { pipeline, Readable } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
 import type { HttpAnswer, HttpRequest, HttpStream, Send, StreamSend } from '../api/client.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
@@ -58,7 +59,9 @@ export function httpsStream(target: HttpsTarget): StreamSend {
         resolve({ status: incoming.statusCode ?? 0, headers: Object.fromEntries(headers), body });
       });
       outgoing.on('error', (error) => reject(unreachable(target.server, error, signal)));
-      outgoing.end(asked.body);
+      if (asked.upload === undefined) outgoing.end(asked.body);
+      // What ends it shows at the request.
+      else pipeline(Readable.from(asked.upload), outgoing, () => undefined);
     });
 }
 
@@ -77,7 +80,7 @@ async function* piecesOf(
 function open(
   target: HttpsTarget,
   url: URL,
-  { method, path, body, headers = {} }: HttpRequest,
+  { method, path, body, upload, headers = {} }: HttpRequest,
   signal: AbortSignal,
   answered: (incoming: IncomingMessage) => void,
 ): ClientRequest {
@@ -91,7 +94,7 @@ function open(
       agent: false,
       headers: {
         accept: 'application/json',
-        'content-length': Buffer.byteLength(body ?? ''),
+        ...(upload ? {} : { 'content-length': Buffer.byteLength(body ?? '') }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(target.token ? { authorization: `Bearer ${target.token}` } : {}),
         ...headers,

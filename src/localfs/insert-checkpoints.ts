@@ -1,3 +1,4 @@
+import { link, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { CodedError } from '../errors/coded-error.ts';
@@ -11,6 +12,7 @@ import {
 import { AtomicFile, privateDirectory } from './atomic-file.ts';
 import { type CheckpointsDirectory, decodeList, mergePods } from './checkpoints-directory.ts';
 import { makeDirectories } from './make-directories.ts';
+import { systemErrorCode } from './system-error.ts';
 
 export interface InsertOptions {
   signal?: AbortSignal | undefined;
@@ -48,12 +50,11 @@ export async function insertCheckpoints(
   directory: CheckpointsDirectory,
   options: InsertOptions = {},
 ): Promise<void> {
-  const [missing] = await missingArchives(archive, list.pods);
-  if (missing) throw new CodedError('not-found', `${archive.origin} lists ${missing} and does not hold it`);
+  await requireArchives(archive, list.pods);
   await makeDirectories(directory.path, privateDirectory);
   const staged = new Map<string, AtomicFile>();
   try {
-    await stage(archive, list.pods, directory, staged, options);
+    await stage(archive, list.pods, directory.path, staged, options);
     await directory.update(
       async (before, existed) => {
         for (const file of staged.values()) await file.commit();
@@ -70,6 +71,76 @@ export async function insertCheckpoints(
   }
 }
 
+async function requireArchives(archive: Checkpoint, pods: readonly CheckpointedPod[]): Promise<void> {
+  const [missing] = await missingArchives(archive, pods);
+  if (missing) throw new CodedError('not-found', `${archive.origin} lists ${missing} and does not hold it`);
+}
+
+/**
+ * Writes those archives that the list names into `folder`, as private files, for {@link addCheckpoints}.
+ * @throws CodedError as {@link insertCheckpoints} does; what is there of them by then is the caller's to remove
+ */
+export async function unpackExtracted(
+  archive: Checkpoint,
+  list: CheckpointedPods,
+  folder: string,
+  options: InsertOptions = {},
+): Promise<void> {
+  await requireArchives(archive, list.pods);
+  const staged = new Map<string, AtomicFile>();
+  try {
+    await stage(archive, list.pods, folder, staged, options);
+    for (const file of staged.values()) await file.commit();
+  } finally {
+    for (const file of staged.values()) await file.discard();
+  }
+}
+
+/**
+ * Adds pods whose archives {@link unpackExtracted} wrote into `folder`, which is on the directory's disk. Nothing
+ * that is there is replaced, and either all of them are added or none.
+ * @returns paths of the archives
+ * @throws CodedError `already-exists` for a sandbox that is listed, or has an archive, already
+ */
+export async function addCheckpoints(
+  list: CheckpointedPods,
+  folder: string,
+  directory: CheckpointsDirectory,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const names = new Set(list.pods.map(({ sandboxId }) => podArchiveName(sandboxId)));
+  const linked: string[] = [];
+  try {
+    await directory.update(
+      async (before, existed) => {
+        for (const { sandboxId } of list.pods) {
+          if (before.pods.some((pod) => pod.sandboxId === sandboxId)) throw taken(sandboxId);
+        }
+        for (const name of names) {
+          const path = join(directory.path, name);
+          await link(join(folder, name), path).catch((error: unknown) => {
+            throw systemErrorCode(error) === 'EEXIST' ? taken(name) : error;
+          });
+          linked.push(path);
+        }
+        const pods = mergePods(before.pods, list.pods.map(toBeRestored));
+        return existed ? { ...before, pods } : { ...list, pods };
+      },
+      signal ? { signal } : {},
+    );
+  } catch (error) {
+    for (const path of linked) await rm(path, { force: true });
+    throw error;
+  }
+  return linked;
+}
+
+function taken(what: string): CodedError {
+  return new CodedError('already-exists', `this node has a checkpoint ${what} already`, {
+    hint: 'nothing was inserted; delete that checkpoint first',
+  });
+}
+
 /** The entry without what only meant something where the checkpoint was made. */
 function toBeRestored(pod: CheckpointedPod): CheckpointedPod {
   const ours: readonly string[] = Object.values(entryMembers);
@@ -80,7 +151,7 @@ function toBeRestored(pod: CheckpointedPod): CheckpointedPod {
 async function stage(
   archive: Checkpoint,
   pods: readonly CheckpointedPod[],
-  directory: CheckpointsDirectory,
+  folder: string,
   staged: Map<string, AtomicFile>,
   { signal, onProgress }: InsertOptions,
 ): Promise<void> {
@@ -92,7 +163,7 @@ async function stage(
     if (!wanted.has(member.name)) continue;
     // Of several members with one name the last counts.
     await staged.get(member.name)?.discard();
-    const file = await AtomicFile.create(join(directory.path, member.name));
+    const file = await AtomicFile.create(join(folder, member.name));
     staged.set(member.name, file);
     for await (const piece of content()) {
       await file.write(piece);

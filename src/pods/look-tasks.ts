@@ -35,6 +35,13 @@ export type MakeTask =
   | { kind: 'convert'; archive: Where; output: string; request: ConvertRequest }
   | { kind: 'edit'; archive: Where; output: string; request: EditRequest };
 
+/** Unpacks what `extract` made, at `input`, into `folder`; gives back the list in it. */
+export interface UnpackTask {
+  kind: 'unpack';
+  input: string;
+  folder: string;
+}
+
 /** What there is to say of what was made. */
 export type MakeResult = Pick<MadeArchive, 'notes'>;
 

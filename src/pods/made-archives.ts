@@ -1,21 +1,23 @@
 import { randomInt } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { CheckpointTarget } from '../api/kubelet-checkpoint.ts';
 import type { CheckpointSummary } from '../api/stasis.ts';
+import { defaultLimits } from '../archive/limits.ts';
 import { CodedError } from '../errors/coded-error.ts';
-import { privateDirectory, syncDirectory } from '../localfs/atomic-file.ts';
+import { privateDirectory, privateFile, syncDirectory } from '../localfs/atomic-file.ts';
+import type { CheckpointsDirectory } from '../localfs/checkpoints-directory.ts';
+import { addCheckpoints } from '../localfs/insert-checkpoints.ts';
 import { makeDirectories } from '../localfs/make-directories.ts';
 import { containerMember } from './described-containers.ts';
 import type { FreeSpace } from './free-space.ts';
 import type { KeptCheckpoints } from './kept-checkpoints.ts';
 import type { MakeResult } from './look-tasks.ts';
-import type { LookInside, MakeRequest } from './node-control.ts';
+import type { Inserted, LookInside, MakeRequest, Upload } from './node-control.ts';
 import { publishArchive } from './publish-archive.ts';
 
 export interface MadeArchivesOptions {
-  /** Of the archives. */
-  directory: string;
+  directory: CheckpointsDirectory;
   kept: KeptCheckpoints;
   space: FreeSpace;
   look: LookInside;
@@ -49,8 +51,31 @@ export class MadeArchives {
         look.make({ ...request, archive: of, output }, again),
       );
       signal.throwIfAborted();
-      const path = await publishArchive(output, directory, target);
+      const path = await publishArchive(output, directory.path, target);
       return { checkpoint: await kept.find(basename(path)), notes };
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  /**
+   * Adds the pods of an uploaded archive that `extract` made. It is written whole and unpacked beside the archives
+   * before anything of it is added.
+   * @throws CodedError `already-exists`; `resource-exhausted` where it, or what is in it, is too large
+   */
+  async insert({ size = 0, pieces }: Upload, signal: AbortSignal): Promise<Inserted> {
+    const { directory, space, look } = this.#options;
+    await space.check(2 * size);
+    const folder = await this.scratch();
+    try {
+      const input = join(folder, 'upload');
+      const list = await space.during(signal, async (again) => {
+        await receive(pieces, input, again);
+        return look.unpack({ kind: 'unpack', input, folder }, again);
+      });
+      const archives = await addCheckpoints(list, folder, directory, signal);
+      const pods = list.pods.map(({ namespace, name, sandboxId }) => ({ namespace, name, sandboxId }));
+      return { pods, archives };
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -59,11 +84,28 @@ export class MadeArchives {
   /** A new private folder on the disk of the archives; one that a crash leaves is removed at the next start. */
   async scratch(): Promise<string> {
     const { directory } = this.#options;
-    await makeDirectories(directory, privateDirectory);
-    const folder = join(directory, `.${randomInt(2 ** 47)}`);
+    await makeDirectories(directory.path, privateDirectory);
+    const folder = join(directory.path, `.${randomInt(2 ** 47)}`);
     await mkdir(folder, privateDirectory);
-    await syncDirectory(directory);
+    await syncDirectory(directory.path);
     return folder;
+  }
+}
+
+/** Writes an upload to a private file. @throws CodedError `resource-exhausted` where it is larger than any archive */
+async function receive(pieces: AsyncIterable<Uint8Array>, path: string, signal: AbortSignal): Promise<void> {
+  const most = defaultLimits.totalBytes;
+  const handle = await open(path, 'wx', privateFile);
+  try {
+    let size = 0;
+    for await (const piece of pieces) {
+      signal.throwIfAborted();
+      size += piece.length;
+      if (size > most) throw new CodedError('resource-exhausted', `the upload has more than ${most} bytes`);
+      await handle.writeFile(piece);
+    }
+  } finally {
+    await handle.close();
   }
 }
 

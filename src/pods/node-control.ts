@@ -1,4 +1,4 @@
-import type { ConvertRequest, EditRequest } from '../api/archive-shapes.ts';
+import type { ConvertRequest, EditRequest, InsertResult } from '../api/archive-shapes.ts';
 import type { CheckpointTarget } from '../api/kubelet-checkpoint.ts';
 import type {
   CheckpointDescription,
@@ -21,8 +21,9 @@ import type {
   StateFileSummary,
 } from '../api/stasis.ts';
 import type { StateChanges, StateDifference, StateForecast } from '../api/state-shapes.ts';
+import type { CheckpointedPods } from '../kubeletstate/checkpointed-pods.ts';
 import type { Checkpointer } from './checkpointer.ts';
-import type { ChangeRequest, MakeResult, MakeTask, PrintTask, ReadTask } from './look-tasks.ts';
+import type { ChangeRequest, MakeResult, MakeTask, PrintTask, ReadTask, UnpackTask } from './look-tasks.ts';
 import type { PodCheckpointChoices } from './pod-checkpoints.ts';
 import type { PodStreams } from './pod-streams.ts';
 import type { Tell } from './progress.ts';
@@ -35,6 +36,18 @@ export type RestoreFrom = Omit<RestoreRequest, 'checkpoint' | 'archive'> & { arc
 export type MakeRequest =
   | { kind: 'convert'; request: ConvertRequest }
   | { kind: 'edit'; request: EditRequest };
+
+/** An archive that a client sends. */
+export interface Upload {
+  /** Bytes, where the client has said it. */
+  size: number | undefined;
+  pieces: AsyncIterable<Uint8Array>;
+}
+
+export interface Inserted {
+  pods: InsertResult['pods'];
+  archives: string[];
+}
 
 /** One thing that has to be right for the node to do its work. */
 export interface ReadyCheck {
@@ -69,6 +82,8 @@ export interface LookInside {
   read(task: ReadTask, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** @throws CodedError; whatever was written by then is left to whoever asked */
   make(task: MakeTask, signal: AbortSignal): Promise<MakeResult>;
+  /** Unpacks what `extract` made; as {@link make}. @throws CodedError */
+  unpack(task: UnpackTask, signal: AbortSignal): Promise<CheckpointedPods>;
 }
 
 /** Everything that our own API lets a client do on this node. */
@@ -114,6 +129,12 @@ export interface NodeControl extends Checkpointer {
   deleteCheckpoint(name: string, force: boolean): Promise<void>;
   /** Everything that is listed, in one archive: what `stasis extract` writes. */
   extract(compression: 'none' | 'gzip' | 'zstd', signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * Adds the pods of an archive that `extract` made to those of this node; nothing is replaced.
+   * @returns them, and the paths of their archives
+   * @throws CodedError `already-exists`
+   */
+  insert(upload: Upload, signal: AbortSignal): Promise<Inserted>;
   /** A new archive of a container, made of another one, which stays. @returns the new one */
   makeArchive(
     of: CheckpointSummary,

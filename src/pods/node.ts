@@ -23,7 +23,15 @@ import type { FreeSpace } from './free-space.ts';
 import type { KeptCheckpoints } from './kept-checkpoints.ts';
 import type { MakeResult } from './look-tasks.ts';
 import type { MadeArchives } from './made-archives.ts';
-import type { LookInside, MakeRequest, NodeControl, ReadyCheck, RestoreFrom } from './node-control.ts';
+import type {
+  Inserted,
+  LookInside,
+  MakeRequest,
+  NodeControl,
+  ReadyCheck,
+  RestoreFrom,
+  Upload,
+} from './node-control.ts';
 import type { NodePods } from './node-pods.ts';
 import { gracePeriod, type Pod, podName } from './pod.ts';
 import type { PodCheckpointChoices, PodCheckpoints } from './pod-checkpoints.ts';
@@ -279,6 +287,10 @@ export class Node implements NodeControl {
   extract(compression: 'none' | 'gzip' | 'zstd', signal: AbortSignal): AsyncIterable<Uint8Array> {
     const { look, kept } = this.#options;
     return look.read({ kind: 'extract', directory: kept.directory, compression }, signal);
+  }
+
+  insert(upload: Upload, signal: AbortSignal): Promise<Inserted> {
+    return this.#options.made.insert(upload, signal);
   }
 
   makeArchive(

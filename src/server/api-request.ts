@@ -1,9 +1,12 @@
+import type { IncomingMessage } from 'node:http';
 import type { Endpoint } from '../api/endpoints.ts';
 import { jsonType } from '../api/kubelet-checkpoint.ts';
 import { CodedError } from '../errors/coded-error.ts';
+import type { Upload } from '../pods/node-control.ts';
 import { type Field, Reading } from '../pods/schema.ts';
 import type { StasisContext } from './app.ts';
 import type { RequestFacts } from './audit.ts';
+import { allowLongBody } from './body-time.ts';
 
 /** Bytes of a request's body that we are willing to read. */
 const bodyLimit = 1 << 20;
@@ -22,6 +25,8 @@ export interface ApiRequest {
   signal: AbortSignal;
   /** @throws CodedError `invalid-argument` naming each member that is wrong */
   body<T>(field: Field<T>, absent?: T): Promise<T>;
+  /** The body piece by piece, whatever it is; it may take as long as it goes on coming. */
+  upload(): Upload;
 }
 
 export interface Query {
@@ -57,7 +62,13 @@ export function apiRequest(endpoint: Endpoint, context: StasisContext): ApiReque
     method: context.req.method,
     facts,
     user: facts.user?.name ?? '',
-    signal: context.req.raw.signal,
+    signal: context.get('signal'),
+    upload() {
+      const { incoming } = context.env;
+      allowLongBody(incoming);
+      const size = incoming.headers['content-length'];
+      return { size: size === undefined ? undefined : Number(size), pieces: piecesOf(incoming) };
+    },
     async body<T>(field: Field<T>, absent?: T): Promise<T> {
       const text = await bodyText(context);
       return text === '' && absent !== undefined ? absent : parseBody(text, field);
@@ -97,6 +108,15 @@ function readQuery({ query = {} }: Endpoint, given: URLSearchParams): Map<string
 
 function wrong(message: string): CodedError {
   return new CodedError('invalid-argument', message);
+}
+
+/** @throws CodedError `cancelled` where the client goes before all of it has come */
+async function* piecesOf(incoming: IncomingMessage): AsyncGenerator<Uint8Array> {
+  try {
+    yield* incoming.iterator({ destroyOnReturn: false });
+  } catch (error) {
+    throw new CodedError('cancelled', 'the upload was broken off', { cause: error });
+  }
 }
 
 async function bodyText(context: StasisContext): Promise<string> {

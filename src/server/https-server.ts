@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import type { StasisApp } from './app.ts';
+import { limitBodyTime } from './body-time.ts';
 
 /** PEM texts of what the server shows and trusts. */
 export interface TlsMaterial {
@@ -64,13 +65,15 @@ export async function listen(app: StasisApp, options: ListenOptions): Promise<Ru
       handshakeTimeout: limits.handshakeMilliseconds,
       maxHeaderSize: limits.headers,
       headersTimeout: limits.headersMilliseconds,
-      requestTimeout: limits.requestMilliseconds,
+      // Uploads may take longer; what is too slow is ended below.
+      requestTimeout: 0,
       keepAliveTimeout: limits.idleMilliseconds,
       connectionsCheckingInterval: 2_000,
     },
     (incoming: IncomingMessage, outgoing: ServerResponse) => {
       // Go's server does not say that it keeps a connection open, only that it closes one.
       if (outgoing.shouldKeepAlive) outgoing.removeHeader('connection');
+      limitBodyTime(incoming, limits.requestMilliseconds, () => refuse(tooSlow, incoming.socket));
       void answer(incoming, outgoing);
     },
   );
@@ -105,6 +108,8 @@ function secureContext({ certificate, key, clientCa }: TlsMaterial, asked?: TlsO
     secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
   } as const;
 }
+
+const tooSlow = Object.assign(new Error('the request came too slowly'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
 
 /** Answers what is not HTTP in the words of Go's server, and hangs up. */
 function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {

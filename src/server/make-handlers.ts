@@ -1,11 +1,11 @@
-import type { EditRequest, MadeArchive } from '../api/archive-shapes.ts';
+import type { EditRequest, InsertResult, MadeArchive } from '../api/archive-shapes.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import type { MakeRequest } from '../pods/node-control.ts';
 import { type ApiRequest, json } from './api-request.ts';
 import { convertRequest, editRequest } from './archive-requests.ts';
 import type { ApiOptions, Handlers } from './stasis-routes.ts';
 
-type Names = 'convert' | 'edit';
+type Names = 'convert' | 'edit' | 'insert';
 
 /** New archives that are made of those on the node. They count as checkpoints where these are limited. */
 export function makeHandlers(options: ApiOptions): Handlers<Names> {
@@ -18,6 +18,17 @@ export function makeHandlers(options: ApiOptions): Handlers<Names> {
       const asked = await request.body(editRequest);
       requireEdit(asked);
       return made(options, request, { kind: 'edit', request: asked });
+    },
+    insert: async (request) => {
+      const leave = enter(options, request.user);
+      try {
+        const { pods, archives } = await options.node.insert(request.upload(), request.signal);
+        request.facts.changed = archives;
+        const answer: InsertResult = { apiVersion: 'stasis/v1', kind: 'InsertResult', pods };
+        return json(answer, 201);
+      } finally {
+        leave();
+      }
     },
   };
 }

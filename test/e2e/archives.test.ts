@@ -211,6 +211,110 @@ test('members are listed, read one by one and as a tar', needsRuntime, async (t)
   );
 });
 
+/** A list of two pods as it stands in `checkpointed.pods`. */
+const listOf = (...sandboxes: string[]): string =>
+  JSON.stringify({
+    version: 0,
+    CheckpointedPods: sandboxes.map((SandboxID, at) => ({
+      'io.kubernetes.pod.uid': `uid${at}`,
+      SandboxID,
+      'io.kubernetes.pod.name': `pod${at}`,
+      'io.kubernetes.pod.namespace': 'default',
+      Containers: [],
+      podIP: '',
+    })),
+  });
+
+async function* inPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 1 << 16) yield bytes.subarray(at, at + (1 << 16));
+}
+
+async function tarOf(members: Readonly<Record<string, string>>): Promise<Buffer> {
+  const list = Object.entries(members).map(([name, text]) => ({ name, content: Buffer.from(text) }));
+  const pieces: Uint8Array[] = [];
+  for await (const piece of writeTar(list)) pieces.push(piece.slice());
+  return Buffer.concat(pieces);
+}
+
+test('what extract gives, insert takes at another node, and replaces nothing', needsRuntime, async (t) => {
+  const [from, to] = [await startNode(t), await startNode(t)];
+  await assert.rejects(from.client().extract(undefined, signal()), { code: 'not-found' });
+  writeFileSync(join(from.checkpoints, 'checkpointed.pods'), listOf('sandbox1', 'sandbox2'));
+  writeFileSync(join(from.checkpoints, 'sandbox1.tar'), 'memory one');
+  await assert.rejects(from.client().extract(undefined, signal()), { code: 'not-found' });
+  writeFileSync(join(from.checkpoints, 'sandbox2.tar'), Buffer.alloc(3_000_000, 'two'));
+  const extracted = await bytesOf(await from.client().extract('zstd', signal()));
+  const folder = folderFor(t, 'extract');
+  await stasis(t, 'extract', '-t', from.checkpoints, '-c', 'zstd', '-o', join(folder, 'here.tar'));
+  assert.ok(extracted.equals(readFileSync(join(folder, 'here.tar'))));
+
+  const before = readdirSync(to.checkpoints).sort();
+  const client = to.client();
+  const refused: readonly [Buffer, RegExp][] = [
+    [Buffer.from('nonsense'), /./],
+    [extracted.subarray(0, extracted.length - 100), /./],
+    [await tarOf({ x: 'y' }), /holds no checkpointed\.pods/],
+    [await tarOf({ 'checkpointed.pods': listOf('a'), 'b.tar': '' }), /lists a\.tar and does not hold it/],
+    [await tarOf({ 'checkpointed.pods': listOf('../a'), '../a.tar': 'x' }), /a/],
+    [await tarOf({ 'checkpointed.pods': '{' }), /checkpointed\.pods/],
+  ];
+  for (const [upload, message] of refused) {
+    await assert.rejects(client.insert(inPieces(upload), upload.length, signal()), { message });
+  }
+  await assert.rejects(
+    client.insert(inPieces(extracted), 2 ** 60, signal()),
+    /must stay free|content-length/i,
+  );
+  // Its client goes in the middle of it.
+  const leaving = new AbortController();
+  const half = async function* (): AsyncGenerator<Uint8Array> {
+    yield extracted.subarray(0, 100);
+    await until('it is being written', () =>
+      readdirSync(to.checkpoints).some((name) => /^\.\d+$/.test(name)),
+    );
+    leaving.abort();
+    await new Promise(() => undefined);
+  };
+  await assert.rejects(client.insert(half(), undefined, leaving.signal));
+  await until('nothing is left', () => !readdirSync(to.checkpoints).some((name) => /^\.\d+$/.test(name)));
+  const locks = (name: string): boolean => !name.startsWith('.stasis-lock');
+  assert.deepEqual(readdirSync(to.checkpoints).filter(locks).sort(), before);
+
+  const { pods } = await client.insert(inPieces(extracted), undefined, signal());
+  assert.deepEqual(
+    pods.map(({ name, sandboxId }) => [name, sandboxId]),
+    [
+      ['pod0', 'sandbox1'],
+      ['pod1', 'sandbox2'],
+    ],
+  );
+  const second = join(to.checkpoints, 'sandbox2.tar');
+  assert.ok(readFileSync(second).equals(readFileSync(join(from.checkpoints, 'sandbox2.tar'))));
+  assert.equal(statSync(second).mode & 0o777, 0o600);
+  const listed = (await client.checkpoints(signal())).items.filter(({ kind }) => kind === 'pod');
+  assert.deepEqual(
+    listed.map(({ name }) => name),
+    ['sandbox1.tar', 'sandbox2.tar'],
+  );
+  const audit = to.log.split('\n').find((line) => line.includes('"changed"'));
+  assert.deepEqual(JSON.parse(audit ?? '{}').verb, 'insert');
+
+  const taken = { code: 'already-exists', message: /this node has a checkpoint sandbox1 already/ };
+  const files = readdirSync(to.checkpoints).sort();
+  await assert.rejects(client.insert(inPieces(extracted), extracted.length, signal()), taken);
+  writeFileSync(join(to.checkpoints, 'sandbox4.tar'), 'not listed');
+  const unlisted = await tarOf({
+    'checkpointed.pods': listOf('sandbox3', 'sandbox4'),
+    'sandbox3.tar': 'three',
+    'sandbox4.tar': 'four',
+  });
+  await assert.rejects(client.insert(inPieces(unlisted), unlisted.length, signal()), {
+    code: 'already-exists',
+  });
+  assert.equal(readFileSync(join(to.checkpoints, 'sandbox4.tar'), 'utf8'), 'not listed');
+  assert.deepEqual(readdirSync(to.checkpoints).sort(), [...files, 'sandbox4.tar'].sort());
+});
+
 test('what the command line tells of an archive, the API tells', needsRuntime, async (t) => {
   const node = await startNode(t);
   const client = node.client();

@@ -9,6 +9,7 @@ import type { HttpStream } from '../../src/api/client.ts';
 import { type EndpointName, endpointNames, endpointOf, targetOf } from '../../src/api/endpoints.ts';
 import type { Operation } from '../../src/api/stasis.ts';
 import { eventsIn } from '../../src/api/text-stream.ts';
+import { writeTar } from '../../src/archive/tar-writer.ts';
 import { httpsStream } from '../../src/kube/https-send.ts';
 import { keepGeneration } from '../../src/localfs/generations.ts';
 import { makeRootfs } from '../engines/image.ts';
@@ -29,7 +30,21 @@ spec:
   containers: [{name: main, image: "rootdir:${image}", command: [/bin/counter]}]
 `;
 
+/** What `extract` makes of one pod. */
+const listed = {
+  'checkpointed.pods': JSON.stringify({
+    version: 0,
+    CheckpointedPods: [{ SandboxID: 'other', 'io.kubernetes.pod.name': 'p', Containers: [] }],
+  }),
+  'other.tar': 'memory',
+};
+
+function tarOf(members: Readonly<Record<string, string>>): AsyncIterable<Uint8Array> {
+  return writeTar(Object.entries(members).map(([name, text]) => ({ name, content: Buffer.from(text) })));
+}
+
 interface Asked {
+  upload?: AsyncIterable<Uint8Array>;
   parts?: Record<string, string>;
   query?: Record<string, string | boolean>;
   body?: unknown;
@@ -50,9 +65,9 @@ async function textOf({ body }: HttpStream): Promise<string> {
 function asker(node: TestNode, document: () => Document, seen: Set<string>): Ask {
   const { server, token, certificate } = node.file();
   const send = httpsStream({ server, token, pinned: certificate });
-  return async (name, { parts, query, body, headers, status = 200 } = {}) => {
+  return async (name, { parts, query, body, upload, headers, status = 200 } = {}) => {
     const { method, path, answers, body: schema } = endpointOf(name);
-    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const sent = body === undefined ? (upload ? { upload } : {}) : { body: JSON.stringify(body) };
     if (schema && body !== undefined) assert.deepEqual(against(document(), schema, body), []);
     const target = targetOf(name, parts, query);
     const answer = await send({ method, path: target, ...(headers ? { headers } : {}), ...sent }, signal());
@@ -172,6 +187,9 @@ test('the OpenAPI document is right about every answer of a running daemon', nee
   await ask('image', { parts: checkpoint, query: { name: 'counter:1' } });
   await ask('image', { ...pods, query: { name: 'counter:1' }, status: 501 });
   await ask('extract', { query: { compress: 'zstd' } });
+  await ask('insert', { upload: tarOf(listed), status: 201 });
+  await ask('insert', { upload: tarOf(listed), status: 409 });
+  await ask('insert', { upload: tarOf({ x: '' }), status: 400 });
   await ask('convert', { ...pods, body: { to: 'stasis', container: 'main' }, status: 201 });
   await ask('convert', { ...pods, body: { to: 'stasis', container: 'other' }, status: 404 });
   await ask('edit', { parts: checkpoint, body: { annotations: { a: 'b', c: null } }, status: 201 });
