@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@connectrpc/connect';
 import type { DeviceMetrics } from '../devicemanager/device-metrics.ts';
@@ -127,13 +128,15 @@ async function openPods(
   images: Images,
 ) {
   const { rootDirectory } = settings;
-  const directories = new PodDirectories(rootDirectory, settings.podLogs, tmpfsVolumes);
   const store = new PodFiles(join(rootDirectory, 'stasis/pods'), (message) => log('error', message));
   const devices = await openNodeDevices(rootDirectory, deviceMetrics, log);
   const cpus = await openNodeCpus(rootDirectory, settings.cpus, log);
   const memory = await openNodeMemory(rootDirectory, settings.memory, log);
   const resources: NodeResources[] = [devices.resources, cpus.resources, memory.resources];
   const hostIP = hostAddress();
+  const capacity = { cpu: availableParallelism(), memory: totalmem() };
+  const place = { nodeName: settings.nodeName, hostIP, capacity };
+  const directories = new PodDirectories(rootDirectory, settings.podLogs, tmpfsVolumes, place);
   const { insidePod } = opened;
   const ask = probes({
     runtime,
@@ -141,7 +144,6 @@ async function openPods(
     onHostNetwork: (uid) => pods.byUid(uid)?.pod.spec.hostNetwork === true,
     ...(insidePod ? { insidePod } : {}),
   });
-  const place = { nodeName: settings.nodeName, hostIP };
   const pods: NodePods = new NodePods({ runtime, images, store, directories, resources, place, ask, log });
   await pods.load();
   return { pods, directories, devices, cpus, memory, hostIP };

@@ -3,8 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { filesOf, writeConfigVolume } from './config-volume.ts';
+import { writeConfigVolume } from './config-volume.ts';
 import type { ConfigObject } from './configuration.ts';
+import { filesOf } from './volume-files.ts';
 
 const object = (data: Record<string, string>): ConfigObject => ({
   kind: 'Secret',

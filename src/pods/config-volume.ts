@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { randomInt } from 'node:crypto';
 import {
   chmod,
@@ -14,33 +14,16 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeDirectories } from '../localfs/make-directories.ts';
-import type { ConfigObject } from './configuration.ts';
-import type { FilesSource } from './pod.ts';
 
-interface VolumeFile {
+/** A file of a volume that the node writes. */
+export interface VolumeFile {
   /** Relative. */
   path: string;
   content: Buffer;
   mode: number;
 }
 
-/** The kubelet's mode of a file where nobody names one: what is in a Secret is its readers' alone by then. */
-const usualMode = 0o644;
 const dataLink = '..data';
-
-/** The files that a volume has of a ConfigMap or Secret; none of one that is optional and not there. */
-export function filesOf(source: FilesSource, object: ConfigObject | undefined): VolumeFile[] {
-  if (!object) return [];
-  const mode = source.defaultMode ?? usualMode;
-  const file = (key: string, path: string, own?: number): VolumeFile[] => {
-    const content = Object.hasOwn(object.data, key) ? object.data[key] : undefined;
-    return content === undefined
-      ? []
-      : [{ path, content: Buffer.from(content, 'base64'), mode: own ?? mode }];
-  };
-  if (!source.items) return Object.keys(object.data).flatMap((key) => file(key, key));
-  return source.items.flatMap((item) => file(item.key, item.path, item.mode));
-}
 
 /**
  * Makes the files of a volume, all of them changed in one step, in the layout that programs know from the

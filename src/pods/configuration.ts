@@ -104,6 +104,13 @@ function wantedBy(pod: Pod): Wanted[] {
     if (map) add('ConfigMap', map.name, map.optional, keys);
     if (hidden) add('Secret', hidden.secretName, hidden.optional, keys);
   }
+  for (const { projected } of pod.spec.volumes ?? []) {
+    for (const { configMap: map, secret: hidden } of projected?.sources ?? []) {
+      const keys = (map ?? hidden)?.items?.map(({ key }) => key);
+      if (map) add('ConfigMap', map.name, map.optional, keys);
+      if (hidden) add('Secret', hidden.name, hidden.optional, keys);
+    }
+  }
   return wanted;
 }
 

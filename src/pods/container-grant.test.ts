@@ -53,7 +53,7 @@ test('containerConfig puts a grant into what the runtime is asked for, and the p
     { file: 'p.yaml', node: 'n' },
   );
   const grant = { ...gpu, cpusetCpus: '2-3', cpusetMems: '0' };
-  const place = { nodeName: 'n', hostIP: '', podIP: '' };
+  const place = { nodeName: 'n', hostIP: '', podIP: '', capacity: { cpu: 1, memory: 1 } };
   const variables = environmentOf(pod, container, [], place);
   const config = containerConfig(pod, container, { restarts: 0, mounts: [], variables, grant });
   assert.deepEqual(

@@ -1,14 +1,8 @@
 import { Buffer } from 'node:buffer';
 import type { ConfigObject } from './configuration.ts';
+import { fieldText, type PodPlace, resourceText } from './downward.ts';
 import { expand } from './expansion.ts';
-import type { Container, EnvVariable, FieldPath, Pod } from './pod.ts';
-
-/** What variables may tell of where the pod runs; an address that is not known is empty. */
-export interface PodPlace {
-  nodeName: string;
-  hostIP: string;
-  podIP: string;
-}
+import type { Container, EnvVariable, Pod } from './pod.ts';
 
 /**
  * A container's variables in the kubelet's order: whole ConfigMaps and Secrets first, then those written down,
@@ -34,7 +28,7 @@ export function environmentOf(
     }
   }
   for (const variable of container.env ?? []) {
-    const value = variableValue(pod, variable, find, place);
+    const value = variableValue(pod, container, variable, find, place);
     if (value !== undefined) {
       variables.set(variable.name, variable.valueFrom ? value : expand(value, variables));
     }
@@ -45,34 +39,19 @@ export function environmentOf(
 /** Undefined where it comes from an optional key that is not there. */
 function variableValue(
   pod: Pod,
+  container: Container,
   { value, valueFrom }: EnvVariable,
   find: (kind: ConfigObject['kind'], name: string) => ConfigObject | undefined,
   place: PodPlace,
 ): string | undefined {
   if (!valueFrom) return value ?? '';
-  const { configMapKeyRef: map, secretKeyRef: hidden, fieldRef } = valueFrom;
-  if (fieldRef) return fieldOf(pod, fieldRef.fieldPath, place);
+  const { configMapKeyRef: map, secretKeyRef: hidden, fieldRef, resourceFieldRef } = valueFrom;
+  if (fieldRef) return fieldText(pod, fieldRef.fieldPath, place);
+  if (resourceFieldRef) return resourceText(pod, container, resourceFieldRef, place.capacity);
   const key = map ?? hidden;
   const object = map ? find('ConfigMap', map.name) : find('Secret', hidden?.name ?? '');
   const found = key && object && Object.hasOwn(object.data, key.key) ? object.data[key.key] : undefined;
   return found === undefined ? undefined : textOf(found);
-}
-
-function fieldOf({ metadata }: Pod, path: FieldPath, place: PodPlace): string {
-  switch (path) {
-    case 'metadata.name':
-      return metadata.name;
-    case 'metadata.namespace':
-      return metadata.namespace;
-    case 'metadata.uid':
-      return metadata.uid;
-    case 'spec.nodeName':
-      return place.nodeName;
-    case 'status.podIP':
-      return place.podIP;
-    case 'status.hostIP':
-      return place.hostIP;
-  }
 }
 
 function textOf(base64: string): string {

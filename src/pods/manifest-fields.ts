@@ -1,4 +1,4 @@
-import { fieldPaths } from './pod.ts';
+import { divisors, fileFields, isKeyedField, resourceKinds, variableFields } from './downward.ts';
 import { quantity, resources } from './resource-fields.ts';
 import {
   type Field,
@@ -10,6 +10,7 @@ import {
   meaningless,
   object,
   oneOf,
+  type Reading,
   text,
 } from './schema.ts';
 
@@ -34,18 +35,20 @@ const seconds = (from: number) => integer(from, 86_400 * 365);
 const portOrName: Field<number | string> = (value, path, reading) =>
   typeof value === 'number' ? port(value, path, reading) : portName(value, path, reading);
 
+const httpGet = object(
+  {
+    path: text,
+    port: portOrName,
+    host: text,
+    scheme: oneOf('HTTP', 'HTTPS'),
+    httpHeaders: listOf(object({ name: text, value: text }, ['name', 'value'])),
+  },
+  ['port'],
+);
+
 const probe = object({
   exec,
-  httpGet: object(
-    {
-      path: text,
-      port: portOrName,
-      host: text,
-      scheme: oneOf('HTTP', 'HTTPS'),
-      httpHeaders: listOf(object({ name: text, value: text }, ['name', 'value'])),
-    },
-    ['port'],
-  ),
+  httpGet,
   tcpSocket: object({ port: portOrName, host: text }, ['port']),
   grpc: object({ port, service: text }, ['port']),
   initialDelaySeconds: seconds(0),
@@ -58,6 +61,25 @@ const probe = object({
 
 const keyRef = object({ name: subdomain, key: configKey, optional: flag }, ['name', 'key']);
 const reference = object({ name: subdomain, optional: flag }, ['name']);
+/** Something that a pod is told of itself. */
+const fieldRef = (known: readonly string[]) =>
+  object(
+    {
+      apiVersion: oneOf('v1'),
+      fieldPath: (value: unknown, path: string, reading: Reading) =>
+        typeof value === 'string' && isKeyedField(value) ? value : oneOf(...known)(value, path, reading),
+    },
+    ['fieldPath'],
+  );
+const resourceRef = {
+  containerName: label,
+  resource: oneOf(...resourceKinds),
+  divisor: ((value, path, reading) => {
+    const written = typeof value === 'number' ? String(value) : value;
+    return oneOf(...divisors.cpu, ...divisors.memory)(written, path, reading);
+  }) satisfies Field<string>,
+};
+
 const variable = object(
   {
     name: text,
@@ -65,12 +87,13 @@ const variable = object(
     valueFrom: object({
       configMapKeyRef: keyRef,
       secretKeyRef: keyRef,
-      fieldRef: object({ apiVersion: oneOf('v1'), fieldPath: oneOf(...fieldPaths) }, ['fieldPath']),
+      fieldRef: fieldRef(variableFields),
+      resourceFieldRef: object(resourceRef, ['resource']),
     }),
   },
   ['name'],
 );
-const handler = object({ exec }, ['exec']);
+const handler = object({ exec, httpGet, sleep: object({ seconds: seconds(0) }, ['seconds']) });
 
 const containerFields = {
   name: label,
@@ -125,10 +148,23 @@ const insideVolume = matching(
   4096,
   'a relative path that does not begin with ".."',
 );
-const files = {
+const projectedFiles = {
   items: listOf(object({ key: configKey, path: insideVolume, mode }, ['key', 'path'])),
-  defaultMode: mode,
   optional: flag,
+};
+const files = { ...projectedFiles, defaultMode: mode };
+const downward = {
+  items: listOf(
+    object(
+      {
+        path: insideVolume,
+        fieldRef: fieldRef(fileFields),
+        resourceFieldRef: object(resourceRef, ['containerName', 'resource']),
+        mode,
+      },
+      ['path'],
+    ),
+  ),
 };
 
 const volume = object(
@@ -141,6 +177,17 @@ const volume = object(
     emptyDir: object({ medium: oneOf('', 'Memory'), sizeLimit: quantity }),
     configMap: object({ ...files, name: subdomain }, ['name']),
     secret: object({ ...files, secretName: subdomain }, ['secretName']),
+    downwardAPI: object({ ...downward, defaultMode: mode }),
+    projected: object({
+      sources: listOf(
+        object({
+          configMap: object({ ...projectedFiles, name: subdomain }, ['name']),
+          secret: object({ ...projectedFiles, name: subdomain }, ['name']),
+          downwardAPI: object(downward),
+        }),
+      ),
+      defaultMode: mode,
+    }),
   },
   ['name'],
 );

@@ -50,8 +50,56 @@ const refused: readonly [what: string, from: string, to: string, message: RegExp
   [
     'a variable from nowhere',
     'image: i',
-    'image: i, env: [{name: A, valueFrom: {resourceFieldRef: {}}}]',
-    /env\[0\]\.valueFrom\.resourceFieldRef is not supported/,
+    'image: i, env: [{name: A, valueFrom: {fileKeyRef: {}}}]',
+    /env\[0\]\.valueFrom\.fileKeyRef is not supported/,
+  ],
+  [
+    'a field that no variable tells',
+    'image: i',
+    'image: i, env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.labels}}}]',
+    /env\[0\]\.valueFrom\.fieldRef\.fieldPath is "metadata.labels", known here: "metadata.name"/,
+  ],
+  [
+    'a resource of nobody',
+    'image: i',
+    'image: i, env: [{name: A, valueFrom: {resourceFieldRef: {containerName: x, resource: limits.cpu}}}]',
+    /resourceFieldRef\.containerName "x" is no container of the pod/,
+  ],
+  [
+    'CPUs in megabytes',
+    'image: i',
+    'image: i, env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.cpu, divisor: 1Mi}}}]',
+    /resourceFieldRef\.divisor is "1Mi", known here: 0, 1, 1m$/,
+  ],
+  [
+    'a file of nothing',
+    'image: i}]',
+    'image: i}], volumes: [{name: v, downwardAPI: {items: [{path: a}]}}]',
+    /volumes\[0\]\.downwardAPI\.items\[0\] is not exactly one of fieldRef, resourceFieldRef/,
+  ],
+  [
+    'two files with one name',
+    'image: i}]',
+    'image: i}], volumes: [{name: v, projected: {sources: [{configMap: {name: m, items: [{key: k, path: a}]}}, {downwardAPI: {items: [{path: a, fieldRef: {fieldPath: metadata.name}}]}}]}}]',
+    /volumes\[0\] has two files called "a"/,
+  ],
+  [
+    'a token of the API server',
+    'image: i}]',
+    'image: i}], volumes: [{name: v, projected: {sources: [{serviceAccountToken: {path: t}}]}}]',
+    /projected\.sources\[0\]\.serviceAccountToken is not supported/,
+  ],
+  [
+    'a hook that does two things',
+    'image: i',
+    'image: i, lifecycle: {preStop: {sleep: {seconds: 1}, exec: {command: [a]}}}',
+    /lifecycle\.preStop is not exactly one of exec, httpGet, sleep/,
+  ],
+  [
+    'a hook that asks a port without a name',
+    'image: i',
+    'image: i, lifecycle: {postStart: {httpGet: {port: web}}}',
+    /lifecycle\.postStart names the port "web", which the container does not have/,
   ],
   ['no image', ', image: i', '', /spec\.containers\[0\]\.image is missing/],
   [

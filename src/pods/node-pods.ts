@@ -2,6 +2,7 @@ import type { PodSummary } from '../api/stasis.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 import { Admissions, RejectedError } from './admissions.ts';
 import { type ConfigObject, configurationOf } from './configuration.ts';
+import type { PodPlace } from './downward.ts';
 import { InTurn } from './in-turn.ts';
 import { contentHash } from './manifest.ts';
 import { containersIn, type HasStarted, hasFinished, nextStep } from './next-step.ts';
@@ -31,7 +32,7 @@ export interface NodePodsOptions {
   /** What containers get for themselves; asked in this order. */
   resources: readonly NodeResources[];
   /** Name and address of the node, for pods that want to know. */
-  place: { nodeName: string; hostIP: string };
+  place: Omit<PodPlace, 'podIP'>;
   /** Asks a container for its health. */
   ask: ProbesOptions['ask'];
   log: Log;
@@ -349,7 +350,7 @@ export class NodePods {
       );
       const grace = probe?.terminationGracePeriodSeconds ?? gracePeriod(record.pod);
       const complain = (error: unknown) => this.#tell(record, 'warn', messageOf(error));
-      await endContainer(this.#options.runtime, container, id, grace, complain, signal);
+      await endContainer(this.#options, { uid, id, container }, grace, complain, signal);
     };
     this.exclusively(uid, end).catch((error) => {
       const record = this.#records.get(uid);

@@ -5,11 +5,13 @@ import { create } from '@bufbuild/protobuf';
 import { CodedError } from '../errors/coded-error.ts';
 import { type Mount, MountSchema } from '../gen/cri/v1/api_pb.ts';
 import { makeDirectories } from '../localfs/make-directories.ts';
-import { filesOf, writeConfigVolume } from './config-volume.ts';
+import { writeConfigVolume } from './config-volume.ts';
 import type { ConfigObject } from './configuration.ts';
 import { terminationMessagePath } from './cri-config.ts';
+import type { PodPlace } from './downward.ts';
 import { allContainers, type Container, type HostPathType, type Pod, podName, type Volume } from './pod.ts';
 import { parseQuantity } from './quantity.ts';
+import { volumeFiles } from './volume-files.ts';
 
 /** File systems in memory, for volumes that are not to touch a disk. */
 export interface MemoryVolumes {
@@ -24,9 +26,14 @@ export class PodDirectories {
   readonly #root: string;
   readonly #logs: string;
   readonly #memory: MemoryVolumes;
+  readonly #place: Omit<PodPlace, 'podIP'>;
 
-  /** @param logs folder below which each pod gets one for its logs */
-  constructor(rootDirectory: string, logs: string, memory: MemoryVolumes) {
+  /**
+   * @param logs folder below which each pod gets one for its logs
+   * @param place what files of volumes may tell of the node
+   */
+  constructor(rootDirectory: string, logs: string, memory: MemoryVolumes, place: Omit<PodPlace, 'podIP'>) {
+    this.#place = place;
     this.#root = rootDirectory;
     this.#logs = logs;
     this.#memory = memory;
@@ -96,13 +103,13 @@ export class PodDirectories {
 
   #volumePath(pod: Pod, volume: Volume): string {
     if (volume.hostPath) return volume.hostPath.path;
-    const kind = volume.configMap ? 'configmap' : volume.secret ? 'secret' : 'empty-dir';
+    const kind = volumeFolders.find(([name]) => volume[name] !== undefined)?.[1] ?? 'empty-dir';
     return join(this.of(pod), 'volumes', `kubernetes.io~${kind}`, volume.name);
   }
 
   async #prepareVolume(pod: Pod, volume: Volume, configuration: readonly ConfigObject[]): Promise<void> {
     const path = this.#volumePath(pod, volume);
-    const { hostPath, emptyDir, configMap, secret } = volume;
+    const { hostPath, emptyDir } = volume;
     if (hostPath) {
       return prepareHostPath(path, hostPath.type ?? '', `volume ${volume.name} of pod ${podName(pod)}`);
     }
@@ -112,15 +119,14 @@ export class PodDirectories {
       return this.#memory.mount(path, 0o777, limit);
     }
     const made = (await makeDirectories(path, 0o777)) !== undefined;
-    const source = configMap ?? secret;
+    const files = volumeFiles(pod, volume, configuration, { ...this.#place, podIP: '' });
     // Once: the pod may change the mode of what is its own, and this is asked for before each container.
-    if (!source) return made ? chmod(path, 0o777) : undefined;
+    if (!files) return made ? chmod(path, 0o777) : undefined;
     // Secrets never touch the disk here; what the node remembers of them is in a private file.
-    if (secret) await this.#memory.mount(path, 0o755, secretBytes);
+    const secrets = secretsOf(volume);
+    if (secrets > 0) await this.#memory.mount(path, 0o755, secrets * secretBytes);
     else await chmod(path, 0o755);
-    const [kind, name] = configMap ? ['ConfigMap', configMap.name] : ['Secret', secret?.secretName];
-    const object = configuration.find((item) => item.kind === kind && item.name === name);
-    await writeConfigVolume(path, filesOf(source, object));
+    await writeConfigVolume(path, files);
   }
 
   /** A path inside a volume that no link inside of it leads out of. */
@@ -137,6 +143,20 @@ export class PodDirectories {
     }
     return path;
   }
+}
+
+/** Below the kubelet's name of the kind of a volume. */
+const volumeFolders = [
+  ['configMap', 'configmap'],
+  ['secret', 'secret'],
+  ['downwardAPI', 'downward-api'],
+  ['projected', 'projected'],
+] as const;
+
+/** How much room a volume in memory needs: what is beside Secrets counts as one. 0 where it has none. */
+function secretsOf({ secret, projected }: Volume): number {
+  const sources = projected?.sources ?? [];
+  return secret ? 1 : sources.some((source) => source.secret) ? sources.length : 0;
 }
 
 /** Bytes of a file system for one Secret: two states of it, whose limit is 1 MiB each, and folders. */

@@ -1,11 +1,10 @@
-import { runPreStop } from './container-hooks.ts';
+import { type HookOptions, runPreStop } from './container-hooks.ts';
 import { containersIn } from './next-step.ts';
 import { allContainers, type Container, isSidecar, lastingContainers, type Pod } from './pod.ts';
 import {
   type ActualContainer,
   type ActualPod,
   type ActualSandbox,
-  type Runtime,
   removeSandbox,
   stopContainer,
 } from './pod-runtime.ts';
@@ -18,17 +17,16 @@ const leastGrace = 2;
  * @param complain is told what the hook failed with; the container ends all the same
  */
 export async function endContainer(
-  runtime: Runtime,
-  container: Container | undefined,
-  id: string,
+  options: HookOptions,
+  { uid, id, container }: { uid: string; id: string; container: Container | undefined },
   grace: number,
   complain: (error: unknown) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const began = Date.now();
-  if (container) await runPreStop(runtime, container, id, grace, signal).catch(complain);
+  if (container) await runPreStop(options, { uid, id, container }, grace, signal).catch(complain);
   const left = grace === 0 ? 0 : Math.max(leastGrace, grace - Math.ceil((Date.now() - began) / 1000));
-  await stopContainer(runtime, id, left, signal);
+  await stopContainer(options.runtime, id, left, signal);
 }
 
 /**
@@ -36,7 +34,7 @@ export async function endContainer(
  * with what is left of the time.
  */
 export async function endSandbox(
-  runtime: Runtime,
+  options: HookOptions,
   pod: Pod,
   actual: ActualPod,
   sandbox: ActualSandbox,
@@ -44,6 +42,7 @@ export async function endSandbox(
   complain: (error: unknown) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const { uid } = pod.metadata;
   const began = Date.now();
   const left = () => Math.max(0, grace - Math.floor((Date.now() - began) / 1000));
   const running = containersIn(actual, sandbox).filter(({ state }) => state === 'running');
@@ -52,11 +51,11 @@ export async function endSandbox(
   const sidecars = running.filter(({ name }) => isSidecar(named(name) ?? { name, image: '' }));
   if (grace > 0 && (ordered || sidecars.length > 0)) {
     const end = ({ id, name }: ActualContainer) =>
-      endContainer(runtime, named(name), id, left(), complain, signal);
+      endContainer(options, { uid, id, container: named(name) }, left(), complain, signal);
     await Promise.all(running.filter((item) => !sidecars.includes(item)).map(end));
     const order = (pod.spec.initContainers ?? []).map(({ name }) => name);
     const last = [...sidecars].sort((a, b) => order.indexOf(b.name) - order.indexOf(a.name));
     for (const sidecar of last) await end(sidecar);
   }
-  await removeSandbox(runtime, sandbox.id, left(), signal);
+  await removeSandbox(options.runtime, sandbox.id, left(), signal);
 }

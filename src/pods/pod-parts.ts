@@ -1,8 +1,9 @@
 import { messageOf } from '../errors/coded-error.ts';
 import type { Admissions } from './admissions.ts';
 import { type ConfigObject, configurationOf } from './configuration.ts';
-import { runPostStart } from './container-hooks.ts';
+import { type HookOptions, runPostStart } from './container-hooks.ts';
 import { containerConfig, sandboxConfig } from './cri-config.ts';
+import { type PodPlace, tellsAddress } from './downward.ts';
 import { environmentOf } from './environment.ts';
 import type { Step } from './next-step.ts';
 import { allContainers, type Container, gracePeriod, type Pod } from './pod.ts';
@@ -15,7 +16,6 @@ import {
   ensureImage,
   hasImage,
   type Images,
-  type Runtime,
   removeContainer,
   runSandbox,
   sandboxAddress,
@@ -23,13 +23,12 @@ import {
 } from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
 
-export interface PodPartsOptions {
-  runtime: Runtime;
+export interface PodPartsOptions extends HookOptions {
   images: Images;
   directories: PodDirectories;
   admissions: Admissions;
   /** Name and address of the node, for pods that want to know. */
-  place: { nodeName: string; hostIP: string };
+  place: Omit<PodPlace, 'podIP'>;
   /** ConfigMaps and Secrets as they are now. */
   configuration(): readonly ConfigObject[];
   /** The record of a pod as it is now. */
@@ -66,7 +65,8 @@ export class PodParts {
     } else if (step.do === 'stop-container') {
       const container = allContainers(pod).find(({ name }) => name === step.name);
       const complain = (error: unknown) => this.#options.tell(record, 'warn', messageOf(error));
-      await endContainer(runtime, container, step.id, gracePeriod(pod), complain, signal);
+      const target = { uid: pod.metadata.uid, id: step.id, container };
+      await endContainer(this.#options, target, gracePeriod(pod), complain, signal);
     } else if (step.do === 'remove-container') await removeContainer(runtime, step.id, signal);
     else if (step.do === 'remove-sandbox') {
       const actual = await actualPod(runtime, record.pod.metadata.uid, signal);
@@ -79,12 +79,14 @@ export class PodParts {
     this.#options.tell(record, 'info', `container ${name} is started`, { container: id });
     const container = allContainers(record.pod).find((item) => item.name === name);
     if (!container) return;
+    const { uid } = record.pod.metadata;
     try {
-      await runPostStart(this.#options.runtime, container, id, signal);
+      await runPostStart(this.#options, { uid, id, container }, signal);
     } catch (error) {
       // As the kubelet: it is ended, and started again by its policy.
       this.#options.tell(record, 'warn', `${messageOf(error)}, the container is ended`);
-      await endContainer(this.#options.runtime, undefined, id, gracePeriod(record.pod), () => {}, signal);
+      const target = { uid, id, container: undefined };
+      await endContainer(this.#options, target, gracePeriod(record.pod), () => {}, signal);
     }
   }
 
@@ -151,7 +153,7 @@ export class PodParts {
   /** What a pod's variables tell of its address; asked only where one wants it. */
   async #address(pod: Pod, sandboxId: string | undefined, signal: AbortSignal): Promise<string> {
     const wanted = allContainers(pod).some(({ env }) =>
-      env?.some(({ valueFrom }) => valueFrom?.fieldRef?.fieldPath === 'status.podIP'),
+      env?.some(({ valueFrom }) => tellsAddress(valueFrom?.fieldRef?.fieldPath ?? '')),
     );
     if (!wanted) return '';
     if (pod.spec.hostNetwork) return this.#options.place.hostIP;
@@ -177,6 +179,6 @@ export class PodParts {
     signal: AbortSignal,
   ): Promise<void> {
     const complain = (error: unknown) => this.#options.tell(record, 'warn', messageOf(error));
-    return endSandbox(this.#options.runtime, record.pod, actual, sandbox, grace, complain, signal);
+    return endSandbox(this.#options, record.pod, actual, sandbox, grace, complain, signal);
   }
 }

@@ -50,7 +50,7 @@ export interface Container {
   startupProbe?: Probe;
   livenessProbe?: Probe;
   readinessProbe?: Probe;
-  lifecycle?: { postStart?: ExecHandler; preStop?: ExecHandler };
+  lifecycle?: { postStart?: Handler; preStop?: Handler };
   /** Of an init container: it goes on running beside the others. */
   restartPolicy?: 'Always';
 }
@@ -58,7 +58,12 @@ export interface Container {
 export interface EnvVariable {
   name: string;
   value?: string;
-  valueFrom?: { configMapKeyRef?: KeyRef; secretKeyRef?: KeyRef; fieldRef?: { fieldPath: FieldPath } };
+  valueFrom?: {
+    configMapKeyRef?: KeyRef;
+    secretKeyRef?: KeyRef;
+    fieldRef?: FieldRef;
+    resourceFieldRef?: ResourceRef;
+  };
 }
 
 export interface KeyRef {
@@ -73,31 +78,38 @@ export interface EnvSource {
   secretRef?: { name: string; optional?: boolean };
 }
 
-/** What of the pod itself a variable may tell. */
-export const fieldPaths = [
-  'metadata.name',
-  'metadata.namespace',
-  'metadata.uid',
-  'spec.nodeName',
-  'status.podIP',
-  'status.hostIP',
-] as const;
-export type FieldPath = (typeof fieldPaths)[number];
+/** Something that the pod itself is told: `metadata.name`, `metadata.labels['app']`. */
+export interface FieldRef {
+  fieldPath: string;
+}
 
-export interface ExecHandler {
-  exec: { command: string[] };
+/** What a container may use or asks for: `limits.cpu`, in multiples of the divisor. */
+export interface ResourceRef {
+  /** Of a variable its own container where left out. */
+  containerName?: string;
+  resource: string;
+  divisor?: string;
+}
+
+/** One of three things to do when a container has started, or before it is ended. */
+export interface Handler {
+  exec?: { command: string[] };
+  httpGet?: HttpGet;
+  sleep?: { seconds: number };
+}
+
+export interface HttpGet {
+  path?: string;
+  port: number | string;
+  host?: string;
+  scheme?: 'HTTP' | 'HTTPS';
+  httpHeaders?: { name: string; value: string }[];
 }
 
 /** One of the four ways to ask, and how often; times are seconds. */
 export interface Probe {
   exec?: { command: string[] };
-  httpGet?: {
-    path?: string;
-    port: number | string;
-    host?: string;
-    scheme?: 'HTTP' | 'HTTPS';
-    httpHeaders?: { name: string; value: string }[];
-  };
+  httpGet?: HttpGet;
   tcpSocket?: { port: number | string; host?: string };
   grpc?: { port: number; service?: string };
   initialDelaySeconds?: number;
@@ -140,6 +152,27 @@ export interface Volume {
   emptyDir?: { medium?: '' | 'Memory'; sizeLimit?: string };
   configMap?: FilesSource & { name: string };
   secret?: FilesSource & { secretName: string };
+  downwardAPI?: DownwardSource & { defaultMode?: number };
+  projected?: { sources?: ProjectedSource[]; defaultMode?: number };
+}
+
+/** One of three sources of files in a volume. */
+export interface ProjectedSource {
+  configMap?: Omit<FilesSource, 'defaultMode'> & { name: string };
+  secret?: Omit<FilesSource, 'defaultMode'> & { name: string };
+  downwardAPI?: DownwardSource;
+}
+
+export interface DownwardSource {
+  items?: DownwardFile[];
+}
+
+/** A file with something that the pod itself is told. */
+export interface DownwardFile {
+  path: string;
+  fieldRef?: FieldRef;
+  resourceFieldRef?: ResourceRef;
+  mode?: number;
 }
 
 /** Which keys become files, all of them where none is named, and with which mode. */

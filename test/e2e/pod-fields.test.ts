@@ -20,7 +20,7 @@ const rootfs = join(mkdtempSync(join(tmpdir(), 'stasis-image-')), 'rootfs');
 before(async () => {
   if (needsRuntime.skip) return;
   await makeRootfs(rootfs, []);
-  for (const name of ['test', 'httpd', 'stat', 'dd', 'head'])
+  for (const name of ['test', 'httpd', 'stat', 'dd', 'head', 'grep'])
     symlinkSync('busybox', join(rootfs, 'bin', name));
 });
 
@@ -205,6 +205,139 @@ test(
     await until('it is gone', async () => (await node.pods()).length === 0);
     assert.ok(existsSync(join(folder, 'stopped')));
     assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes(join(node.root, 'pods')));
+  },
+);
+
+test('hooks wait, and ask over HTTP inside a pod without an address', needsRuntime, async (t) => {
+  const node = new TestNode(t);
+  const folder = mkdtempSync(join(tmpdir(), 'stasis-hooks-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  // As with the kubelet any answer will do.
+  const answer = "read line; echo $line >> /h/asked; printf 'HTTP/1.1 500 no\\r\\n\\r\\n'";
+  writeFileSync(join(folder, 'answer'), `#!/bin/sh\n${answer}\n`, { mode: 0o755 });
+  // The first process of a container has to say what ends it.
+  const stays = `trap 'exit 0' TERM; ${forever}`;
+  const serve = "trap 'exit 0' TERM; while :; do nc -l -p 8080 -e /h/answer & wait; done";
+  const last = '{httpGet: {path: /last, port: web, httpHeaders: [{name: X-Why, value: end}]}}';
+  const mounts = 'volumeMounts: [{name: h, mountPath: /h}]';
+  node.manifest(
+    'm',
+    pod(
+      'm',
+      `
+  volumes: [{name: h, hostPath: {path: ${folder}}}]
+  containers:
+  - name: asked
+    image: "${image}"
+    ports: [{name: web, containerPort: 8080}]
+    lifecycle: {preStop: ${last}}
+    ${mounts}
+    ${script(serve)}
+  - name: waits
+    image: "${image}"
+    lifecycle: {postStart: {sleep: {seconds: 1}}, preStop: {sleep: {seconds: 2}}}
+    ${script(stays)}
+  - name: ends
+    image: "${image}"
+    # It ends before, which ends the waiting.
+    lifecycle: {preStop: {sleep: {seconds: 1000}}}
+    ${mounts}
+    ${script('while test ! -e /h/asked; do sleep 0.1; done')}
+  - name: never
+    image: "${image}"
+    lifecycle: {postStart: {httpGet: {port: 8081}}}
+    ${script(stays)}`,
+    ).replace('terminationGracePeriodSeconds: 0', 'terminationGracePeriodSeconds: 600'),
+  );
+  await node.start();
+  for (const name of ['asked', 'waits', 'ends']) await node.running('m', name);
+  // Nobody listens there: the container is ended, and started again by its policy.
+  const why = /the postStart hook of container never: [^"]*, the container is ended/;
+  await until('a hook has failed', () => why.test(node.log));
+  await until('something listens', async () => {
+    const { status } = await node.stasis(
+      'exec',
+      'm',
+      '-c',
+      'asked',
+      '--',
+      'grep',
+      '-q',
+      ':1F90 .* 0A ',
+      '/proc/net/tcp6',
+    );
+    if (status === 0) return true;
+    return (
+      (await node.stasis('exec', 'm', '-c', 'asked', '--', 'grep', '-q', ':1F90 .* 0A ', '/proc/net/tcp'))
+        .status === 0
+    );
+  });
+  const began = performance.now();
+  rmSync(join(node.manifests, 'm.yaml'));
+  await until('it is gone', async () => (await node.pods()).length === 0);
+  const took = performance.now() - began;
+  assert.ok(took >= 2000, `it took ${took} ms, and a hook waits for two seconds`);
+  assert.equal(readFileSync(join(folder, 'asked'), 'utf8'), 'GET /last HTTP/1.1\r\n');
+  assert.ok(!node.log.includes('the preStop hook'), node.log);
+});
+
+test(
+  'a pod is told of itself in variables and volumes, beside ConfigMaps and Secrets',
+  needsRuntime,
+  async (t) => {
+    const node = new TestNode(t);
+    node.manifest('map', 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {a: one}\n');
+    writeFileSync(
+      join(node.manifests, 'secret.yaml'),
+      'apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {k: hidden}\n',
+      { mode: 0o600 },
+    );
+    const field = (path: string) => `valueFrom: {fieldRef: {fieldPath: "${path}"}}`;
+    const tell =
+      'echo "$(cat /own/labels)"; echo "$(cat /all/a /all/deep/k /all/cpus)"; stat -c %a /all/..data/deep/k';
+    node.manifest(
+      'm',
+      pod(
+        'm',
+        `
+  volumes:
+  - {name: own, downwardAPI: {items: [{path: labels, fieldRef: {fieldPath: metadata.labels}}]}}
+  - name: all
+    projected:
+      defaultMode: 0440
+      sources:
+      - {configMap: {name: m}}
+      - {secret: {name: s, items: [{key: k, path: deep/k, mode: 0400}]}}
+      - {downwardAPI: {items: [{path: cpus, resourceFieldRef: {containerName: c, resource: limits.cpu, divisor: 1m}}]}}
+  containers:
+  - name: c
+    image: "${image}"
+    resources: {limits: {cpu: 500m, memory: 64Mi}}
+    env:
+    - {name: APP, ${field("metadata.labels['app']")}}
+    - {name: MEMORY, valueFrom: {resourceFieldRef: {resource: limits.memory, divisor: 1Mi}}}
+    volumeMounts: [{name: own, mountPath: /own}, {name: all, mountPath: /all, readOnly: true}]
+    ${script(`echo $APP $MEMORY; ${tell}; echo end; ${forever}`)}`,
+      ).replace('metadata: {name: m}', 'metadata: {name: m, labels: {app: shop, zone: west}}'),
+    );
+    await node.start();
+    await node.running('m', 'c');
+    await until('it has told', () => node.output('m', 'c').includes('end'));
+    assert.deepEqual(node.output('m', 'c'), [
+      'shop 64',
+      'app="shop"',
+      'zone="west"',
+      'onehidden500',
+      '400',
+      'end',
+    ]);
+    const { uid } = (await node.pod('m')) ?? assert.fail('no pod m');
+    const projected = join(node.root, 'pods', uid, 'volumes/kubernetes.io~projected/all');
+    // A Secret never touches the disk.
+    assert.ok(readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${projected} `));
+    node.manifest('map', 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {a: two}\n');
+    await until('the change arrives', () => readFileSync(join(projected, 'a'), 'utf8') === 'two');
+    assert.equal(readFileSync(join(projected, 'deep/k'), 'utf8'), 'hidden');
   },
 );
 
