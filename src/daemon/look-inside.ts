@@ -9,6 +9,8 @@ import type { LookMessage, LookReply, LookTask } from './look-task.ts';
 
 /** Looks that go on at once; each is a thread and may hold a compressed archive's images in memory. */
 const mostLooks = 4;
+/** The same for what is read or written whole, whose clients may be slow: looks do not wait for them. */
+const mostWhole = 4;
 /** Milliseconds after which a look is given up. */
 const searchTime = 600_000;
 const otherTime = 120_000;
@@ -18,7 +20,7 @@ const wholeTime = 3_600_000;
 /** Looks into archives and state files in threads of their own, a few at once. */
 export function lookInside(rootDirectory: string, runtimeEndpoint?: string): LookInside {
   const place = { rootDirectory, runtimeEndpoint };
-  const places = { free: mostLooks };
+  const places: Places = { looks: mostLooks, whole: mostWhole };
   const one = async <T>(task: LookTask, signal: AbortSignal): Promise<T> => {
     for await (const value of look(task, places, signal)) return value as T;
     throw new CodedError('internal', 'the thread ended without an answer');
@@ -45,12 +47,22 @@ export function lookInside(rootDirectory: string, runtimeEndpoint?: string): Loo
   };
 }
 
-async function* look(task: LookTask, places: { free: number }, signal: AbortSignal): AsyncGenerator<unknown> {
+/** How many threads of each sort may still begin. */
+interface Places {
+  looks: number;
+  whole: number;
+}
+
+const busy: Readonly<Record<keyof Places, string>> = {
+  looks: `${mostLooks} archives are being looked into, try again later`,
+  whole: `${mostWhole} archives are being read or written whole, try again later`,
+};
+
+async function* look(task: LookTask, places: Places, signal: AbortSignal): AsyncGenerator<unknown> {
   signal.throwIfAborted();
-  if (places.free === 0) {
-    throw new CodedError('busy', `${mostLooks} archives are being looked into, try again later`);
-  }
-  places.free--;
+  const sort = isWhole(task) ? 'whole' : 'looks';
+  if (places[sort] === 0) throw new CodedError('busy', busy[sort]);
+  places[sort]--;
   const here = import.meta.url;
   const file = new URL(here.endsWith('.ts') ? './look-thread.ts' : './look-thread.js', here);
   const thread = new Worker(file, { workerData: task, resourceLimits: { maxOldGenerationSizeMb: 1024 } });
@@ -91,14 +103,18 @@ async function* look(task: LookTask, places: { free: number }, signal: AbortSign
     }
   } finally {
     all.removeEventListener('abort', stop);
-    places.free++;
+    places[sort]++;
     await thread.terminate();
   }
 }
 
-function timeOf({ kind }: LookTask): number {
-  if (kind === 'search') return searchTime;
-  return kind === 'print' || kind === 'read' || kind === 'make' || kind === 'unpack' ? wholeTime : otherTime;
+function isWhole({ kind }: LookTask): boolean {
+  return kind === 'read' || kind === 'make' || kind === 'unpack';
+}
+
+function timeOf(task: LookTask): number {
+  if (task.kind === 'search') return searchTime;
+  return isWhole(task) || task.kind === 'print' ? wholeTime : otherTime;
 }
 
 function failed(

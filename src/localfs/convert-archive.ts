@@ -56,7 +56,7 @@ export async function convertArchive(
   options: ConvertOptions,
 ): Promise<Converted> {
   await refuseSame(path, output);
-  const checkpoint = await openAtRandom(path, options);
+  const checkpoint = await openAtRandom(path, dirname(output), options);
   const closing: ByteSource[] = [];
   try {
     await requireSound(checkpoint, options);
@@ -86,13 +86,13 @@ async function refuseSame(path: string, output: string): Promise<void> {
 }
 
 /** Metadata is read here and there, and the images once more: a stream is unpacked first. */
-async function openAtRandom(path: string, options: ConvertOptions): Promise<Checkpoint> {
+async function openAtRandom(path: string, directory: string, options: ConvertOptions): Promise<Checkpoint> {
   const { limits = defaultLimits, signal, bundle, name, image } = options;
   if (bundle !== undefined) return bundleCheckpoint(path, { bundle, name, image, limits });
   const checkpoint = await openCheckpoint(path, { limits, signal });
   if (!checkpoint.sequential) return checkpoint;
   await checkpoint.close();
-  const { source } = await openUnpacked(path, { limits, signal });
+  const { source } = await openUnpacked(path, { limits, signal, directory });
   return tarCheckpoint(source, { origin: path, limits });
 }
 

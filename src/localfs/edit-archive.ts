@@ -46,7 +46,10 @@ export async function editArchive(
 ): Promise<boolean> {
   const target = await realpath(path);
   const before = await stat(target);
-  const { source, compression } = await openUnpacked(target, options);
+  const { source, compression } = await openUnpacked(target, {
+    ...options,
+    directory: dirname(options.output ?? target),
+  });
   try {
     const index = await indexTar(source, limitsAnd(options));
     const changes = await edit((name) => readMember(source, index, name, options));
@@ -83,10 +86,13 @@ function limitsAnd({ limits = defaultLimits, signal }: EditOptions) {
   return { limits, signal };
 }
 
-/** The archive without its compression, at random; a stream goes to a file without a name beside it. */
+/**
+ * The archive without its compression, at random; a stream goes to a file without a name in `directory`, or beside
+ * the archive.
+ */
 export async function openUnpacked(
   path: string,
-  { limits = defaultLimits, signal }: EditOptions,
+  { limits = defaultLimits, signal, directory = dirname(path) }: EditOptions & { directory?: string },
 ): Promise<{ source: ByteSource; compression: Compression | 'none' }> {
   const stored = await openFileSource(path);
   try {
@@ -96,7 +102,6 @@ export async function openUnpacked(
     const frames = await readSeekTable(packing, stored, signal);
     if (frames) return { source: framesSource(stored, packing, frames, codec), compression: packing };
     const pieces = codec.decompress(packing, readChunks(stored, 1 << 18, signal), signal);
-    const directory = dirname(path);
     const source = await spool(pieces, { origin: path, limit: limits.totalBytes, directory, signal });
     await stored.close();
     return { source, compression: packing };

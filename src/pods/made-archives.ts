@@ -50,8 +50,11 @@ export class MadeArchives {
       const { notes } = await space.during(signal, (again) =>
         look.make({ ...request, archive: of, output }, again),
       );
-      signal.throwIfAborted();
       const path = await publishArchive(output, directory.path, target);
+      if (signal.aborted) {
+        await rm(path, { force: true });
+        signal.throwIfAborted();
+      }
       return { checkpoint: await kept.find(basename(path)), notes };
     } finally {
       await rm(folder, { recursive: true, force: true });

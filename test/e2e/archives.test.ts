@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  createWriteStream,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { type TestContext, test } from 'node:test';
 import type { HttpStream } from '../../src/api/client.ts';
 import { indexTar } from '../../src/archive/tar-index.ts';
-import { writeTar } from '../../src/archive/tar-writer.ts';
+import { type NewMember, writeTar } from '../../src/archive/tar-writer.ts';
 import { bytesSource } from '../../src/bytes/byte-source.ts';
 import { openCheckpoint } from '../../src/localfs/open-checkpoint.ts';
 import { folderFor, needsRuntime, project, runFor, until } from '../runtime.ts';
@@ -109,19 +118,61 @@ test('convert makes a new archive beside the one that it is made of', needsRunti
   ]);
 });
 
+const largePages = 'checkpoint/pages-99.img';
+
+/** An archive that takes a while. */
+async function keepLarge(node: TestNode): Promise<string> {
+  const name = 'checkpoint-large_default-main-2026-01-01T00:00:00Z.tar';
+  const archive = await openCheckpoint(join(fixtures, 'containerd-2.1.9-crun.tar'));
+  const members: NewMember[] = [];
+  for (const member of (await archive.members()).files) {
+    members.push({ name: member.name, content: await archive.read(member.name) });
+  }
+  await archive.close();
+  const all = writeTar([...members, { name: largePages, content: new Uint8Array(256 << 20) }]);
+  await pipeline(all, createWriteStream(join(node.checkpoints, name), { mode: 0o600 }));
+  return name;
+}
+
+/** Which of these files the node's daemon has open. */
+function heldOpen(node: TestNode, name: string): string[] {
+  const folder = `/proc/${node.pid}/fd`;
+  return readdirSync(folder).flatMap((fd) => {
+    try {
+      const path = readlinkSync(join(folder, fd));
+      return path.includes(name) || /checkpoints\/\.\d/.test(path) ? [path] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+test('slow downloads keep nobody from looking, and too many are refused', needsRuntime, async (t) => {
+  const node = await startNode(t);
+  const client = node.client();
+  const name = await keepLarge(node);
+  const leaving = new AbortController();
+  const slow: HttpStream[] = [];
+  for (let count = 0; count < 4; count++) {
+    slow.push(await client.member(name, largePages, {}, leaving.signal));
+  }
+  await assert.rejects(client.member(name, largePages, {}, signal()), {
+    code: 'busy',
+    message: /4 archives are being read or written whole/,
+  });
+  assert.equal((await client.inspect(counter, {}, signal()))['engine'], 'containerd');
+  leaving.abort();
+  for (const { body } of slow) await assert.rejects(bytesOf({ status: 0, headers: {}, body }));
+  await until('there is room again', async () => {
+    const asked = client.member(counter, 'spec.dump', {}, signal());
+    return asked.then(bytesOf).catch(() => undefined);
+  });
+  await until('the archive is let go', () => heldOpen(node, name).length === 0);
+});
+
 test('a conversion whose client goes leaves nothing', needsRuntime, async (t) => {
   const node = await startNode(t);
-  const name = 'checkpoint-large_default-main-2026-01-01T00:00:00Z.tar';
-  const members = await openCheckpoint(join(fixtures, 'containerd-2.1.9-crun.tar'));
-  const large = { name: 'checkpoint/pages-99.img', content: new Uint8Array(384 << 20) };
-  const all = (await members.members()).files.map(async (member) => ({
-    name: member.name,
-    content: await members.read(member.name),
-  }));
-  const pieces: Uint8Array[] = [];
-  for await (const piece of writeTar([...(await Promise.all(all)), large])) pieces.push(piece.slice());
-  await members.close();
-  writeFileSync(join(node.checkpoints, name), Buffer.concat(pieces));
+  const name = await keepLarge(node);
   const before = readdirSync(node.checkpoints).sort();
   const hidden = (): boolean => readdirSync(node.checkpoints).some((file) => /^\.\d+$/.test(file));
   const leaving = new AbortController();
@@ -131,6 +182,7 @@ test('a conversion whose client goes leaves nothing', needsRuntime, async (t) =>
   await assert.rejects(asked);
   await until('nothing is left', () => !hidden());
   assert.deepEqual(readdirSync(node.checkpoints).sort(), before);
+  await until('the archive is let go', () => heldOpen(node, name).length === 0);
   await until('the audit line', () =>
     auditOf(node).some(({ path, status }) => path.endsWith('/convert') && status >= 400),
   );
