@@ -140,6 +140,12 @@ spec:
     first.child.kill('SIGINT');
     assert.equal(await first.ended, 130);
     assert.match((await node.stasis('attach', '-t', 'a')).stderr, /container c of pod default\/a has no tty/);
+    // The end of what one types is not the end of what the container reads.
+    const closed = node.startStasis('attach', '-i', 'a');
+    closed.child.stdin?.end('zero\n');
+    await until('it answers', () => closed.stdout === 'got zero\n');
+    closed.child.kill('SIGINT');
+    assert.equal(await closed.ended, 130);
     const second = node.startStasis('attach', '-i', '-c', 'c', 'default/a');
     second.child.stdin?.write('two\n');
     await until('it answers', () => second.stdout === 'got two\n');
@@ -177,6 +183,45 @@ test('logs, exec and describe on containerd', needsRuntime, async (t) => {
   node.manifest('a', manifest('localhost/busybox:1', 'hostNetwork: true'));
   await node.start();
   await talks(node);
+});
+
+test('attach -it is on the terminal of the container, which goes on', needsRuntime, async (t) => {
+  const node = new TestNode(t);
+  const shell = 'command: [/bin/sh], stdin: true, tty: true';
+  node.manifest(
+    'a',
+    `{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {terminationGracePeriodSeconds: 0, containers: [{name: c, image: "rootdir:${rootfs}", ${shell}}]}}`,
+  );
+  await node.start();
+  await node.running('a', 'c');
+  const { stream, path } = await openTerminal();
+  const fd = openSync(path, constants.O_RDWR | constants.O_NOCTTY);
+  await runFor(t, 'stty', ['-F', path, 'rows', '31', 'columns', '97']);
+  const args = [join(project, 'bin/stasis.cjs'), 'attach', '--root-dir', node.root, '-it', 'a'];
+  const child = spawn(process.execPath, args, { stdio: [fd, fd, fd] });
+  closeSync(fd);
+  t.after(() => child.kill('SIGKILL'));
+  const ended = new Promise((done) => child.once('exit', done));
+  let shown = '';
+  stream.on('error', () => stream.destroy());
+  stream.on('data', (piece: Buffer) => {
+    shown += piece.toString();
+  });
+  // What it asked before anybody was there is gone: it asks again.
+  await until('the shell asks', () => {
+    stream.write('\r');
+    return shown.includes('# ');
+  });
+  stream.write('busybox stty size; kept=$((40 + 2))\r');
+  await until('it knows the size', () => shown.includes('31 97'));
+  child.kill('SIGINT');
+  await ended;
+  stream.destroy();
+  const again = node.startStasis('attach', '-i', 'a');
+  again.child.stdin?.write('echo still $kept\r');
+  await until('it is the same shell', () => again.stdout.includes('still 42'));
+  again.child.stdin?.write('exit 0\r');
+  assert.equal(await again.ended, 0, again.stderr);
 });
 
 test('exec -it gives the command the terminal that it is called from', needsRuntime, async (t) => {
