@@ -16,13 +16,19 @@ type Nodes = Record<string, unknown>[];
 /** What is taken out of the archives on the node, and made of them. */
 export class ArchiveCalls extends ApiCalls {
   /** As `stasis verify --format json` prints it. */
-  verify(checkpoint: string, signal: AbortSignal): Promise<Nodes> {
-    return this.json('verify', { parts: { checkpoint } }, signal);
+  verify(checkpoint: string, againstNode: boolean, signal: AbortSignal): Promise<Nodes> {
+    return this.json('verify', { parts: { checkpoint }, query: { againstNode } }, signal);
   }
 
   /** As `stasis ls --format json` prints it. */
   members(checkpoint: string, place: MemberPlace, signal: AbortSignal): Promise<Nodes> {
     return this.json('members', { parts: { checkpoint }, query: { ...place } }, signal);
+  }
+
+  /** Paths that the container deleted from its image. */
+  deletedFiles(checkpoint: string, container: string | undefined, signal: AbortSignal): Promise<string[]> {
+    const query = { container, deleted: true };
+    return this.json('members', { parts: { checkpoint }, query }, signal);
   }
 
   member(checkpoint: string, name: string, place: MemberPlace, signal: AbortSignal): Promise<HttpStream> {

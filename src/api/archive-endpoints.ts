@@ -22,6 +22,7 @@ export const archiveEndpoints = {
     path: `${one}/verify`,
     about:
       'Whether an archive is complete, unaltered and sane, and what a restore would need, as `stasis verify --format json` prints it.',
+    query: { againstNode: { type: 'boolean', about: 'Whether this node has each of what a restore needs.' } },
     answers: {
       200: json('VerdictList', 'One verdict for the archive, and one for each container of a pod.'),
     },
@@ -30,7 +31,10 @@ export const archiveEndpoints = {
     method: 'GET',
     path: `${one}/members`,
     about: 'What an archive consists of, as `stasis ls --format json` prints it.',
-    query: { container, in: inside, rootfs },
+    query: {
+      ...{ container, in: inside, rootfs },
+      deleted: { type: 'boolean', about: 'Instead, the files that the container deleted from its image.' },
+    },
     answers: { 200: json('MemberList', 'The members in their order.') },
   },
   member: {

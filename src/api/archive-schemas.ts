@@ -31,7 +31,9 @@ export const archiveSchemas = {
       needs: listOf({ type: 'object' }),
     }),
   ),
-  MemberList: listOf(exactly({ name: text, type: text, size: count, mode: text, 'link_name?': text })),
+  MemberList: listOf({
+    anyOf: [exactly({ name: text, type: text, size: count, mode: text, 'link_name?': text }), text],
+  }),
   MembersRequest: exactly({
     members: { type: 'array', minItems: 1, maxItems: mostMembers, items: text },
     ...place,

@@ -22,21 +22,21 @@ import type { PrintTask, ReadTask, Where } from '../pods/look-tasks.ts';
 
 const never = new AbortController().signal;
 
-/** The text of the command line's JSON. */
-export async function printed(task: PrintTask): Promise<string> {
+/** The text of the command line's JSON. @param runtimeEndpoint of the node, where it is not its own */
+export async function printed(task: PrintTask, runtimeEndpoint = ''): Promise<string> {
   const console = capturedConsole();
-  await print(task, console);
+  await print(task, runtimeEndpoint, console);
   return console.out.text.trimEnd();
 }
 
-async function print(task: PrintTask, console: CapturedConsole): Promise<void> {
+async function print(task: PrintTask, endpoint: string, console: CapturedConsole): Promise<void> {
   const { archive } = task;
   if (task.kind === 'verify') {
-    const flags = { needs: true, 'against-node': false, 'container-runtime-endpoint': '' };
+    const flags = { needs: true, 'against-node': task.againstNode, 'container-runtime-endpoint': endpoint };
     await verifyCheckpoints([archive.path], { ...flags, format: 'json' }, console);
   } else if (task.kind === 'members') {
     const path = await placeOf(archive, task.place.container);
-    await listMembers(path, { ...insideOf(task.place), deleted: false, format: 'json' }, console);
+    await listMembers(path, { ...insideOf(task.place), deleted: task.deleted, format: 'json' }, console);
   } else if (task.kind === 'memory') {
     const flags = { context: 0, output: '', pid: 0, search: '', 'search-regex': '' };
     const path = await placeOf(archive, task.container);

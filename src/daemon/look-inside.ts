@@ -40,7 +40,7 @@ export function lookInside(rootDirectory: string, runtimeEndpoint?: string): Loo
       one<StateForecast[]>({ kind: 'statePreflight', place, from, to }, signal),
     changeState: (change, signal) =>
       one<StateChanges>({ kind: 'changeState', task: { ...change, place } }, signal),
-    print: (task, signal) => one<string>({ kind: 'print', task }, signal),
+    print: (task, signal) => one<string>({ kind: 'print', task, runtimeEndpoint }, signal),
     read: (task, signal) => look({ kind: 'read', task }, places, signal) as AsyncIterable<Uint8Array>,
     unpack: (task, signal) => one<CheckpointedPods>(task, signal),
     make: (task, signal) => one<MakeResult>({ kind: 'make', task }, signal),

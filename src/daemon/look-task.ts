@@ -16,7 +16,7 @@ export type LookTask =
   | { kind: 'stateDifferences'; rootDirectory: string; file: string }
   | { kind: 'statePreflight'; place: StateTask['place']; from: string; to: string }
   | { kind: 'changeState'; task: StateTask }
-  | { kind: 'print'; task: PrintTask }
+  | { kind: 'print'; task: PrintTask; runtimeEndpoint: string | undefined }
   | { kind: 'read'; task: ReadTask }
   | { kind: 'make'; task: MakeTask }
   | UnpackTask;

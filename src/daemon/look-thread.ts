@@ -64,7 +64,7 @@ async function run(task: LookTask): Promise<void> {
   if (task.kind === 'stateDifferences') return send(await stateDifferences(task.rootDirectory, task.file));
   if (task.kind === 'statePreflight') return send(await statePreflight(task));
   if (task.kind === 'changeState') return send(await changeState(task.task, begin));
-  if (task.kind === 'print') return send(await printed(task.task));
+  if (task.kind === 'print') return send(await printed(task.task, task.runtimeEndpoint));
   // Of a view, all of the memory below it would be copied.
   if (task.kind === 'read') return sendBytes(task.task, (piece) => send(piece.slice()));
   if (task.kind === 'unpack') return send(await unpack(task));

@@ -16,8 +16,8 @@ export type Where = Pick<CheckpointSummary, 'path' | 'kind'>;
 
 /** What is answered with the text of the command line's JSON. */
 export type PrintTask =
-  | { kind: 'verify'; archive: Where }
-  | { kind: 'members'; archive: Where; place: MemberPlace }
+  | { kind: 'verify'; archive: Where; againstNode: boolean }
+  | { kind: 'members'; archive: Where; place: MemberPlace; deleted: boolean }
   | { kind: 'diff'; archive: Where; other: Where; request: DiffRequest }
   | { kind: 'memory'; archive: Where; container: string | undefined };
 

@@ -38,11 +38,13 @@ export function archiveHandlers({ node }: ApiOptions): Handlers<Names> {
   return {
     verify: async (request) => {
       const archive = await find(request);
-      return jsonText(await node.look.print({ kind: 'verify', archive }, request.signal));
+      const againstNode = request.query.flag('againstNode');
+      return jsonText(await node.look.print({ kind: 'verify', archive, againstNode }, request.signal));
     },
     members: async (request) => {
       const archive = await find(request);
-      const task = { kind: 'members', archive, place: placeIn(request) } as const;
+      const deleted = request.query.flag('deleted');
+      const task = { kind: 'members', archive, place: placeIn(request), deleted } as const;
       return jsonText(await node.look.print(task, request.signal));
     },
     member: async (request) => {

@@ -374,7 +374,15 @@ test('what the command line tells of an archive, the API tells', needsRuntime, a
   const folder = folderFor(t, 'told');
   const told = async (...args: string[]): Promise<unknown> =>
     JSON.parse(await stasis(t, ...args, '--format', 'json'));
-  assert.deepEqual(await client.verify(counter, signal()), await told('verify', a));
+  assert.deepEqual(await client.verify(counter, false, signal()), await told('verify', a));
+  const [against] = await client.verify(counter, true, signal());
+  const needs = against?.['needs'] as { node?: { met: string } }[];
+  assert.ok(needs.length > 0 && needs.every(({ node: here }) => here !== undefined));
+  assert.deepEqual(
+    await client.members(counter, { rootfs: true }, signal()),
+    await told('ls', '--rootfs', a),
+  );
+  assert.deepEqual(await client.deletedFiles(counter, undefined, signal()), await told('ls', '--deleted', a));
   assert.deepEqual(await client.memory(sockets, undefined, signal()), await told('memparse', b));
   const how = { files: true, memory: true, arguments: true };
   assert.deepEqual(

@@ -177,6 +177,8 @@ test('the OpenAPI document is right about every answer of a running daemon', nee
   await ask('download', { parts: checkpoint, headers: { range: 'bytes=5-9' }, status: 206 });
   await ask('download', { parts: checkpoint, headers: { 'if-none-match': '*' }, status: 304 });
   for (const name of ['verify', 'members', 'memory', 'core'] as const) await ask(name, { parts: checkpoint });
+  await ask('members', { parts: checkpoint, query: { deleted: true } });
+  await ask('verify', { parts: checkpoint, query: { againstNode: true } });
   await ask('member', { parts: checkpoint, query: { name: 'spec.dump' } });
   await ask('member', { parts: checkpoint, query: { name: 'none' }, status: 404 });
   await ask('extractMembers', { parts: checkpoint, body: { members: ['spec.dump', 'config.dump'] } });
