@@ -9,7 +9,7 @@ import { careForRestores, clearScratch } from './care-for-restores.ts';
 import { endAgain } from './end-again.ts';
 import { type Ability, checkpointAbility, identify, type RuntimeFacts, versionOf } from './handshake.ts';
 import { LateFreezes } from './late-freezes.ts';
-import { CheckpointNotes, letRunNow } from './let-run.ts';
+import { CheckpointNotes, hasEnded, letRunNow } from './let-run.ts';
 import { PacketHolds, tellStarts } from './packet-holds.ts';
 import { type Care, forget, letAllRun } from './runs-again.ts';
 
@@ -79,7 +79,8 @@ export async function openCriRuntime(options: CriRuntimeOptions): Promise<CriRun
     const [closing, over] = [new AbortController(), new AbortController()];
     const { failures, remains } = facts.quirks;
     const late = new LateFreezes({
-      look: (id) => letRunNow(plain.runtime, resume, id),
+      look: async (id) =>
+        (await hasEnded(plain.runtime, id)) ? undefined : letRunNow(plain.runtime, resume, id),
       done: (id) => forget(care, [id], 'failed'),
     });
     const care: Care = {

@@ -6,13 +6,13 @@ import { until } from '../../../test/runtime.ts';
 import { isGivenUp, LateFreezes } from './late-freezes.ts';
 
 /** Looks that find what they are given, in turn, and then a container that runs. */
-function looks(...found: (boolean | Error)[]) {
+function looks(...found: (boolean | 'ended' | Error)[]) {
   const seen = { looks: 0, done: [] as string[] };
   const late = new LateFreezes({
     async look() {
       const now = found[seen.looks++] ?? false;
       if (now instanceof Error) throw now;
-      return now;
+      return now === 'ended' ? undefined : now;
     },
     async done(id) {
       seen.done.push(id);
@@ -28,6 +28,13 @@ test('LateFreezes + a container that is frozen late is looked after until it kee
   await until('it is believed', () => seen.done.length > 0);
   assert.deepEqual(seen.done, ['c']);
   assert.ok(seen.looks > 8, `${seen.looks} looks`);
+});
+
+test('LateFreezes + a container that has ended is looked after no longer', async () => {
+  const { late, seen } = looks(true, 'ended');
+  late.watch('c');
+  await late.idle();
+  assert.deepEqual([seen.looks, seen.done], [2, ['c']]);
 });
 
 test('LateFreezes.leave + nobody looks any more, and nothing is forgotten', async () => {

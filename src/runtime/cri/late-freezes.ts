@@ -10,9 +10,9 @@ const firstPause = 50;
 const longestPause = 1_000;
 
 export interface Watcher {
-  /** Lets the container run. @returns whether it was found frozen */
-  look(containerId: string): Promise<boolean>;
-  /** It has been running all the time. */
+  /** Lets the container run. @returns whether it was found frozen; undefined where it has ended */
+  look(containerId: string): Promise<boolean | undefined>;
+  /** It has been running all the time, or has ended. */
   done(containerId: string): Promise<void>;
 }
 
@@ -73,6 +73,7 @@ export class LateFreezes {
       if (watch.over) return;
       // A runtime that does not answer knows nothing of the container: that is no sign that it runs.
       const frozen = await this.#watcher.look(containerId).catch(() => true);
+      if (frozen === undefined) break;
       if (frozen) runsSince = performance.now();
       pause = frozen ? firstPause : Math.min(pause * 2, longestPause);
       if (watch.over) return;

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, Code, ConnectError } from '@connectrpc/connect';
-import type { RuntimeService } from '../../gen/cri/v1/api_pb.ts';
+import { ContainerState, type RuntimeService } from '../../gen/cri/v1/api_pb.ts';
 import { systemErrorCode } from '../../localfs/system-error.ts';
 import { cgroupOf, isFrozen, thaw } from '../builtin/freezer.ts';
 
@@ -63,6 +63,20 @@ export async function cgroupOfContainer(
     return typeof pid === 'number' && pid > 1 ? await cgroupOf(pid).catch(() => undefined) : undefined;
   } catch (error) {
     if (error instanceof SyntaxError || ConnectError.from(error).code === Code.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a container has ended, or is gone. */
+export async function hasEnded(
+  runtime: Client<typeof RuntimeService>,
+  containerId: string,
+): Promise<boolean> {
+  try {
+    const { status } = await runtime.containerStatus({ containerId }, { timeoutMs: 10_000 });
+    return status?.state === ContainerState.CONTAINER_EXITED;
+  } catch (error) {
+    if (ConnectError.from(error).code === Code.NotFound) return true;
     throw error;
   }
 }
