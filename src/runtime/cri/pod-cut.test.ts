@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { forgetConnections, keepConnections } from '../../../test/criu-settings.ts';
 import { containerdWithLoad, grows, type LoadedContainerd } from '../../../test/engines/loaded-containerd.ts';
@@ -13,6 +15,7 @@ import { RuntimeService } from '../../gen/cri/v1/api_pb.ts';
 import { isFrozen } from '../builtin/freezer.ts';
 import { openCriRuntime } from './cri-runtime.ts';
 import { cgroupOfContainer } from './let-run.ts';
+import { networkOfPod } from './pod-network.ts';
 
 /** containerd, whose CRIU keeps connections, and our way to it. */
 async function machine(t: TestContext) {
@@ -162,6 +165,67 @@ test(
     }
     await grows(client.log);
     assert.deepEqual(readdirSync(notes), []);
+  },
+);
+
+/** A rule of CRIU's. */
+const lock = /CRIU|0xc114/i;
+
+/** Every CRIU that has a file open that is named after one of these containers. */
+function criusFor(ids: readonly string[]): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => {
+    try {
+      if (readFileSync(`/proc/${pid}/comm`, 'utf8') !== 'criu\n') return false;
+      const files = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+      return files.some((file) => ids.some((id) => file.includes(id)));
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** @returns whether one of them is there */
+function signalAll(pids: readonly number[], signal: NodeJS.Signals): boolean {
+  const reached = pids.filter((pid) => {
+    try {
+      return process.kill(pid, signal);
+    } catch {
+      return false;
+    }
+  });
+  return reached.length > 0;
+}
+
+test(
+  'checkpointPod over containerd: what a CRIU that is killed has locked in the network is unlocked',
+  needsRuntime,
+  async (t) => {
+    const { ctd, cri } = await machine(t);
+    const { pod, ids } = await talking(ctd, 'locked', 'crun', '200');
+    const outputPath = emptyFolder(ctd, 'out');
+    const network = await networkOfPod(ctd.containerd.runtime, pod.id);
+    assert.ok(network, 'the pod has a network of its own');
+    // Those of iptables are among them.
+    const locks = () =>
+      execFileSync('nsenter', [`--net=${network}`, 'nft', 'list', 'ruleset'], { encoding: 'utf8' });
+    assert.doesNotMatch(locks(), lock);
+    const call = cri.checkpointPod({ podSandboxId: pod.id, outputPath, containerIds: ids });
+    call.catch(() => undefined);
+    const criu = await until('a CRIU that dumps', () => {
+      const found = criusFor(ids);
+      return found.length > 0 && signalAll(found, 'SIGSTOP') ? found : undefined;
+    });
+    // It goes on by small steps, so that it has not ended by the time it is killed.
+    while (!lock.test(locks())) {
+      assert.ok(signalAll(criu, 'SIGCONT'), 'CRIU has locked the network before it ended');
+      await sleep(5);
+      signalAll(criu, 'SIGSTOP');
+    }
+    signalAll(criu, 'SIGKILL');
+    await assert.rejects(call);
+    assert.doesNotMatch(locks(), lock);
+    assert.deepEqual(readdirSync(outputPath), []);
   },
 );
 
