@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { tcpClose } from '../api/cri-options.ts';
@@ -8,10 +8,11 @@ import { privateDirectory } from '../localfs/atomic-file.ts';
 import type { CheckpointsDirectory, ListedPod } from '../localfs/checkpoints-directory.ts';
 import { makeDirectories } from '../localfs/make-directories.ts';
 import { RejectedError } from './admissions.ts';
+import { podAs, podOf } from './archived-pod.ts';
 import { openContainer } from './described-containers.ts';
 import type { Log, NodePods } from './node-pods.ts';
 import { allContainers, type Pod, podName } from './pod.ts';
-import { eachVolume, type PodDescription, readPodArchive, unpackPodArchive } from './pod-archive.ts';
+import { eachVolume, readPodArchive, unpackPodArchive } from './pod-archive.ts';
 import type { PodDirectories } from './pod-directories.ts';
 import {
   type ActualContainer,
@@ -22,14 +23,7 @@ import {
 } from './pod-runtime.ts';
 import type { PodRecord } from './pod-store.ts';
 import { fillVolume, type UnpackVolume } from './pod-volumes.ts';
-import {
-  containersLack,
-  containersPreflight,
-  podLacks,
-  podPreflight,
-  type RestoreAs,
-  withVolumes,
-} from './restore-as.ts';
+import { containersLack, containersPreflight, podLacks, podPreflight, type RestoreAs } from './restore-as.ts';
 import { type RestoreForecast, restoreForecast } from './restore-dry-run.ts';
 import type { CompareWithNode } from './restore-preflight.ts';
 import { keepTrying, mayPass, triedAgain } from './restore-retries.ts';
@@ -447,19 +441,6 @@ export class PodRestores {
   }
 }
 
-/** The pod that is to be made of an archive. */
-function podAs(description: PodDescription, as: RestoreAs): Pod {
-  const origin = withVolumes(podOf(description, undefined), as.volumes);
-  const { namespace, name } = origin.metadata;
-  const metadata = {
-    ...origin.metadata,
-    namespace: as.namespace ?? namespace,
-    name: as.name ?? name,
-    uid: randomUUID(),
-  };
-  return { ...origin, metadata };
-}
-
 /** Whether a restored container continues, has continued until its own end, or waits for its start. */
 function hasOrWill({ state, startedAt }: ActualContainer): boolean {
   // One whose start was cut off has ended and never ran.
@@ -469,28 +450,4 @@ function hasOrWill({ state, startedAt }: ActualContainer): boolean {
 /** Whether the pod was ended after its checkpoint, by a drain of this node. */
 function drainedOn({ extra }: CheckpointedPod, nodeId: string): boolean {
   return extra.get(entryMembers.node) === nodeId && (extra.get(entryMembers.drained) ?? '') !== '';
-}
-
-/** The pod that an archive describes; of archives without a description, what the entry of the list tells. */
-function podOf(description: PodDescription, entry: CheckpointedPod | undefined): Pod {
-  if (description.pod) return description.pod;
-  const { metadata } = description.sandbox;
-  const images = new Map(entry?.containers.map(({ name, image }) => [name, image]));
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      namespace: metadata?.namespace || entry?.namespace || 'default',
-      name: metadata?.name || entry?.name || 'restored',
-      uid: metadata?.uid || entry?.uid || randomUUID(),
-    },
-    spec: {
-      containers: Object.keys(description.containers).map((name) => ({
-        name,
-        image: images.get(name) ?? '',
-      })),
-      restartPolicy: 'Never',
-      ...(entry ? { terminationGracePeriodSeconds: entry.terminationGracePeriod } : {}),
-    },
-  };
 }
