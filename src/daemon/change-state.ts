@@ -2,7 +2,7 @@ import type { ResetRequest, StateChange, StateChanges } from '../api/state-shape
 import { examineNamed, knownContainers, needsContainerIds } from '../cli/state/container-ids.ts';
 import { type Examined, examine } from '../cli/state/examine.ts';
 import { examineOptions, parseMinor } from '../cli/state/flags.ts';
-import { planConversion } from '../cli/state/plan-conversion.ts';
+import { planConversion, unlessTaken } from '../cli/state/plan-conversion.ts';
 import { lastGood, planRepair, repairs } from '../cli/state/plan-repair.ts';
 import { recordBoot, resetReason } from '../cli/state/reset-reason.ts';
 import { kubeletInTheWay } from '../cli/state/write.ts';
@@ -100,11 +100,8 @@ async function conversionPlans({ place, request }: StateTask & { kind: 'convertS
   const planned = files
     .filter(({ report }) => report.kind !== 'plain-json')
     .map((file): Planned => {
-      const { path, target, from, to, lost, bytes, problem } = planConversion(
-        file,
-        minor,
-        options.gates,
-        known.facts,
+      const { path, target, from, to, lost, bytes, problem } = unlessTaken(
+        planConversion(file, minor, options.gates, known.facts),
       );
       const becomes = target === path ? '' : `, as ${target}`;
       const steps = bytes ? [`${from} -> ${to}${becomes}`] : [];

@@ -30,7 +30,7 @@ Exit status: 0 all files fit or were converted, 1 some cannot be, 2 wrong usage.
     if (flags.to === '') throw new UsageError('--to is required, like --to 1.31');
     const minor = parseMinor(flags.to);
     const { examine } = await import('../state/examine.ts');
-    const { planConversion } = await import('../state/plan-conversion.ts');
+    const { planConversion, unlessTaken } = await import('../state/plan-conversion.ts');
     const { knownContainers, needsContainerIds } = await import('../state/container-ids.ts');
     const { targets } = targetsOf(flags, args);
     const options = await examineOptions(flags, false);
@@ -55,7 +55,8 @@ Exit status: 0 all files fit or were converted, 1 some cannot be, 2 wrong usage.
       else console.out.write(only?.plan.bytes ?? only?.bytes ?? '');
       return only?.plan.problem ? 1 : 0;
     }
-    for (const { plan } of plans) {
+    const written = plans.map(({ plan }) => unlessTaken(plan));
+    for (const plan of written) {
       const same = plan.bytes === undefined && plan.problem === undefined;
       const what = plan.problem ?? (same ? `stays as it is (${plan.from})` : `${plan.from} -> ${plan.to}`);
       console.out.write(`${printable(plan.path)}: ${printable(what)}\n`);
@@ -69,8 +70,8 @@ Exit status: 0 all files fit or were converted, 1 some cannot be, 2 wrong usage.
         await replaceFile(console, plan.path, undefined, 'converted');
       }
     }
-    if (!plans.some(({ plan }) => plan.bytes)) console.out.write('There is nothing to convert.\n');
+    if (!written.some(({ bytes }) => bytes)) console.out.write('There is nothing to convert.\n');
     else if (!write) console.out.write('Nothing was written. Add --write to do it.\n');
-    return plans.some(({ plan }) => plan.problem !== undefined) ? 1 : 0;
+    return written.some(({ problem }) => problem !== undefined) ? 1 : 0;
   },
 });

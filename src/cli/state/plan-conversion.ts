@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { encodeAs, type MigrationFacts } from '../../checkpointmanager/define.ts';
 import { isCoded } from '../../errors/coded-error.ts';
@@ -55,6 +56,16 @@ export function planConversion(
     if (!isCoded(error)) throw error;
     return done(error.hint ? `${error.message} (${error.hint})` : error.message);
   }
+}
+
+/**
+ * The plan for a file that is to be written. One whose new name is taken is left alone: a kubelet of that version may
+ * have written what is there since.
+ */
+export function unlessTaken(plan: Conversion): Conversion {
+  if (!plan.bytes || plan.target === plan.path || !existsSync(plan.target)) return plan;
+  const problem = `${basename(plan.target)} is there already: move away the one that is out of date`;
+  return { ...plan, bytes: undefined, problem };
 }
 
 /** In 1.33 the pods' allocation moved to another file. */

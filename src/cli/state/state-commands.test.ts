@@ -173,6 +173,12 @@ describe('state convert and preflight', () => {
       refused[0].message,
       /^panic: could not restore state from checkpoint: checkpoint is corrupted/,
     );
+    const newer = join(root, 'allocated_pods_state');
+    await writeFile(newer, 'of a newer kubelet');
+    const kept = await stasis('convert', '--to', '1.33', '--write', '--root-dir', root, root);
+    assert.match(kept.out, /allocated_pods_state is there already: move away the one that is out of date/);
+    assert.equal(await readFile(newer, 'utf8'), 'of a newer kubelet');
+    await rm(newer);
     const done = await stasis('convert', '--to', '1.33', '--write', '--root-dir', root, root);
     assert.match(
       done.out,
