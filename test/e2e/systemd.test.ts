@@ -10,6 +10,7 @@ import { type Ended, folderFor, needsRuntime, project, runFor, startFor, until }
 
 const unit = join(project, 'deploy/stasisd.service');
 const dropIn = join(project, 'deploy/built-in-runtime.conf');
+const networks = join(project, 'deploy/pod-networks.conf');
 
 /** Folders that this systemd has for itself, so that it and the tests beside it do not meet. */
 const own = [
@@ -138,6 +139,29 @@ test('built-in-runtime.conf + under systemd the runtime that is built in works',
   const add = `cp ${dropIn} /etc/systemd/system/stasisd.service.d/`;
   await serves(await boot(t, [...lines, add]));
 });
+
+test(
+  'pod-networks.conf + under systemd the service may enter the network of a pod',
+  needsRuntime,
+  async (t) => {
+    const folder = folderFor(t, 'systemd');
+    const command = '/usr/bin/nsenter --net=/run/pod-network /usr/sbin/nft list tables';
+    const text = readFileSync(unit, 'utf8')
+      .replace(/^ExecStart=.*$/m, `ExecStart=${command}`)
+      .replace('Type=exec', 'Type=oneshot')
+      .replace('Restart=always', 'Restart=no');
+    for (const name of ['with', 'without']) writeFileSync(join(folder, `${name}.service`), text);
+    const { run } = await boot(t, [
+      `cp ${folder}/*.service /etc/systemd/system/`,
+      'mkdir /etc/systemd/system/with.service.d',
+      `cp ${networks} /etc/systemd/system/with.service.d/`,
+      'touch /run/pod-network; unshare --net=/run/pod-network true',
+    ]);
+    const entered = await run('systemctl', 'start', 'with');
+    assert.equal(entered.status, 0, (await run('systemctl', 'status', 'with')).stdout);
+    assert.notEqual((await run('systemctl', 'start', 'without')).status, 0);
+  },
+);
 
 test('stasisd.service + every flag in it is one of stasisd', () => {
   for (const file of [unit, dropIn]) {
