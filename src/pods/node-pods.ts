@@ -1,21 +1,22 @@
 import type { PodSummary } from '../api/stasis.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
-import { Admissions, RejectedError } from './admissions.ts';
-import { type ConfigObject, configurationOf } from './configuration.ts';
+import { Admissions } from './admissions.ts';
+import type { ConfigObject } from './configuration.ts';
 import type { PodPlace } from './downward.ts';
 import { InTurn } from './in-turn.ts';
-import { contentHash } from './manifest.ts';
-import { containersIn, type HasStarted, hasFinished, nextStep } from './next-step.ts';
+import { ManifestChanges } from './manifest-changes.ts';
+import { containersIn, hasFinished } from './next-step.ts';
 import type { NodeResources } from './node-resources.ts';
-import { pause } from './pause.ts';
-import { type Container, gracePeriod, lastingContainers, type Pod, podName } from './pod.ts';
+import { type Container, gracePeriod, type Pod, podName } from './pod.ts';
 import type { PodDirectories } from './pod-directories.ts';
-import { endContainer } from './pod-ending.ts';
 import { PodEvents } from './pod-events.ts';
-import { PodParts } from './pod-parts.ts';
-import { type ActualPod, actualPod, type Images, type Runtime } from './pod-runtime.ts';
-import type { PodRecord, PodStore } from './pod-store.ts';
-import { type ProbeKind, Probes, type ProbesOptions, type ProbeTarget } from './probes.ts';
+import { PodLoop } from './pod-loop.ts';
+import { PodParts, type PodPartsOptions } from './pod-parts.ts';
+import { PodProbes } from './pod-probes.ts';
+import { type ActualPod, actualPod, type Images, ofPod, type Runtime } from './pod-runtime.ts';
+import { type PodRecord, type PodStore, uidOf } from './pod-store.ts';
+import { PodTroubles } from './pod-troubles.ts';
+import type { ProbesOptions } from './probes.ts';
 import { summaryOf } from './summary.ts';
 
 export type Log = (
@@ -38,21 +39,6 @@ export interface NodePodsOptions {
   log: Log;
 }
 
-/** What went wrong with a pod. */
-interface Trouble {
-  message: string;
-  failures: number;
-  retryAt: number;
-  /** It may not run here, now. */
-  rejected?: boolean;
-}
-
-/** Milliseconds between two looks at the runtime. */
-const lookInterval = 500;
-/** Pauses after a step that failed: doubled from the first to the last. */
-const firstPause = 1_000;
-const lastPause = 300_000;
-
 /**
  * The pods of this node. Each accepted pod has a record that outlives us; what is to be done is decided from
  * the record and from what the runtime reports alone, so that whoever starts after a crash goes on where it
@@ -62,34 +48,46 @@ export class NodePods {
   readonly #options: NodePodsOptions;
   readonly #records = new Map<string, PodRecord>();
   readonly #inTurn = new InTurn();
-  readonly #troubles = new Map<string, Trouble>();
+  readonly #events = new PodEvents();
+  readonly #troubles: PodTroubles;
   readonly #admissions: Admissions;
   readonly #stopping = new AbortController();
-  readonly #probes: Probes;
+  readonly #probes: PodProbes;
   readonly #parts: PodParts;
-  readonly #events = new PodEvents();
-  /** Uid → how many stand in the way of its containers on purpose. */
-  readonly #held = new Map<string, number>();
-  #configuration: readonly ConfigObject[] = [];
+  readonly #manifests: ManifestChanges;
+  readonly #loop: PodLoop;
   #looking: Promise<void> = Promise.resolve();
   /** Whether the node was drained: pods of new manifests are held back. */
   drained = false;
 
   constructor(options: NodePodsOptions) {
     this.#options = options;
+    this.#troubles = new PodTroubles(this.#events, options.log);
     this.#admissions = new Admissions(options.resources, (message) => options.log('error', message));
+    const tell: PodPartsOptions['tell'] = (...args) => this.#tell(...args);
     this.#parts = new PodParts({
       ...options,
       admissions: this.#admissions,
-      configuration: () => this.#configuration,
+      configuration: () => this.#manifests.configuration,
       current: (record) => this.#records.get(uidOf(record)) ?? record,
       accept: (record) => this.accept(record),
-      tell: (...args) => this.#tell(...args),
+      tell,
     });
-    this.#probes = new Probes({
-      ask: options.ask,
-      unhealthy: (target, kind, message) => this.#unhealthy(target, kind, message),
-      held: (uid) => this.#inTurn.busy(uid) || this.#held.has(uid),
+    const shared = {
+      pods: this,
+      runtime: options.runtime,
+      busy: (uid: string) => this.#inTurn.busy(uid),
+      failed: (record: PodRecord, error: unknown) => this.#failed(record, error),
+      log: options.log,
+    };
+    this.#manifests = new ManifestChanges(shared);
+    this.#probes = new PodProbes({ ...shared, ask: options.ask, tell });
+    this.#loop = new PodLoop({
+      ...shared,
+      parts: this.#parts,
+      probes: this.#probes,
+      troubles: this.#troubles,
+      admitted: (uid) => this.#admissions.has(uid),
     });
   }
 
@@ -100,16 +98,7 @@ export class NodePods {
 
   /** Brings pods to what they should be, until {@link close}. */
   start(): void {
-    const { signal } = this.#stopping;
-    const look = async () => {
-      while (!signal.aborted) {
-        await this.#look().catch((error) => {
-          if (!signal.aborted) this.#options.log('error', messageOf(error));
-        });
-        await pause(lookInterval, signal);
-      }
-    };
-    this.#looking = look();
+    this.#looking = this.#loop.run(this.#stopping.signal);
   }
 
   /** Stops working on pods and leaves them as they are. */
@@ -168,7 +157,7 @@ export class NodePods {
 
   /** Tries pods again that were rejected: something on the node is free, or there, that was not. */
   reconsider(): void {
-    for (const trouble of this.#troubles.values()) if (trouble.rejected) trouble.retryAt = 0;
+    this.#troubles.reconsider();
   }
 
   /** Runs `work` while nobody else changes anything about this pod. */
@@ -177,25 +166,18 @@ export class NodePods {
   }
 
   /** Runs `work` while what probes find out about a pod tells nothing, because it freezes its containers. */
-  async undisturbed<T>(uid: string, work: () => Promise<T>): Promise<T> {
-    this.#held.set(uid, (this.#held.get(uid) ?? 0) + 1);
-    try {
-      return await work();
-    } finally {
-      const left = (this.#held.get(uid) ?? 1) - 1;
-      if (left > 0) this.#held.set(uid, left);
-      else this.#held.delete(uid);
-    }
+  undisturbed<T>(uid: string, work: () => Promise<T>): Promise<T> {
+    return this.#probes.undisturbed(uid, work);
   }
 
   /** Says what is wrong with a pod; shown until something succeeds. */
   note(uid: string, message: string): void {
-    this.#troubles.set(uid, { message, failures: 0, retryAt: 0 });
+    this.#troubles.note(uid, message);
   }
 
   /** What was wrong with a pod is over. */
   clearNote(uid: string): void {
-    this.#troubles.delete(uid);
+    this.#troubles.clear(uid);
   }
 
   async summaries(signal: AbortSignal): Promise<PodSummary[]> {
@@ -208,7 +190,7 @@ export class NodePods {
   summary(record: PodRecord, actual: ActualPod): PodSummary {
     const { uid } = record.pod.metadata;
     return summaryOf(record, ofPod(actual, uid), {
-      message: this.#troubles.get(uid)?.message ?? '',
+      message: this.#troubles.message(uid),
       isReady: (id, container) => this.#probes.isReady(id, container),
       complaint: (id) => this.#probes.complaint(id),
     });
@@ -225,43 +207,12 @@ export class NodePods {
     configuration: readonly ConfigObject[] = [],
   ): Promise<void> {
     this.useConfiguration(configuration);
-    const wanted = new Set<string>();
-    for (const [file, pod] of manifests) {
-      const known = this.find(pod.metadata.namespace, pod.metadata.name);
-      const manifest = { file, hash: contentHash(pod) };
-      if (known) wanted.add(known.pod.metadata.uid);
-      if (!known) {
-        if (!this.drained) await this.#acceptNew(pod, manifest);
-      } else if (!known.manifest || (known.manifest.hash === manifest.hash && known.manifest.file !== file)) {
-        // A restored pod meets its manifest, or the file was renamed: the pod that runs is the one.
-        await this.accept({ ...known, manifest });
-      } else if (known.manifest.hash !== manifest.hash && !this.drained) {
-        this.#options.log('info', `pod ${podName(pod)}: its manifest has changed, it is replaced`);
-        this.#end(known, () => this.#acceptNew(pod, manifest));
-      }
-    }
-    for (const record of this.records()) {
-      if (!record.manifest || wanted.has(record.pod.metadata.uid)) continue;
-      if (manifests.has(record.manifest.file) && this.drained) continue;
-      const found = [...manifests.values()].some((pod) => podName(pod) === podName(record.pod));
-      if (!found) this.#end(record);
-    }
+    await this.#manifests.apply(manifests);
   }
 
   /** Takes over ConfigMaps and Secrets: pods that run see the changes in their volumes. */
   useConfiguration(configuration: readonly ConfigObject[]): void {
-    this.#configuration = configuration;
-    this.reconsider();
-    for (const record of this.records()) {
-      if (!record.configuration || record.drained || record.restoring) continue;
-      const next = resolved(record, configuration);
-      if (!next || JSON.stringify(next) === JSON.stringify(record.configuration)) continue;
-      const { uid } = record.pod.metadata;
-      this.exclusively(uid, async () => {
-        const current = this.#records.get(uid);
-        if (current) await this.prepare(current);
-      }).catch((error) => this.#failed(record, error));
-    }
+    this.#manifests.useConfiguration(configuration);
   }
 
   /** Ends a pod and forgets it. @returns when it is gone */
@@ -272,7 +223,7 @@ export class NodePods {
       await this.#options.directories.remove(record.pod);
       await this.#options.store.remove(uid);
       this.#records.delete(uid);
-      this.#troubles.delete(uid);
+      this.#troubles.clear(uid);
       this.#events.forget(uid);
       await this.#release(record);
       this.#options.log('info', `pod ${podName(record.pod)} is gone`, { uid });
@@ -297,67 +248,6 @@ export class NodePods {
     );
   }
 
-  async #acceptNew(pod: Pod, manifest: { file: string; hash: string }): Promise<void> {
-    this.#options.log('info', `pod ${podName(pod)} is accepted`, {
-      uid: pod.metadata.uid,
-      file: manifest.file,
-    });
-    await this.accept({ pod, manifest, seen: new Date().toISOString() });
-  }
-
-  #end(record: PodRecord, then?: () => Promise<void>): void {
-    const { uid } = record.pod.metadata;
-    if (this.#inTurn.busy(uid)) return;
-    this.remove(record)
-      .then(then)
-      .catch((error) => this.#failed(record, error));
-  }
-
-  async #look(): Promise<void> {
-    const { signal } = this.#stopping;
-    const idle = this.records().filter((record) => !this.#inTurn.busy(record.pod.metadata.uid));
-    if (this.#records.size === 0) return this.#probes.look([]);
-    const actual = await actualPod(this.#options.runtime, undefined, signal);
-    this.#probes.look(this.records().flatMap((record) => probed(record, actual)));
-    // Those that run keep what they have before others ask for it.
-    const lives = (record: PodRecord) => ofPod(actual, uidOf(record)).sandboxes.some(({ ready }) => ready);
-    for (const record of [...idle].sort((a, b) => Number(lives(b)) - Number(lives(a)))) {
-      const uid = uidOf(record);
-      if (record.restoring || record.drained || (this.#troubles.get(uid)?.retryAt ?? 0) > Date.now())
-        continue;
-      const step = nextStep(record.pod, ofPod(actual, uid), Date.now(), this.#hasStarted);
-      const known = this.#admissions.has(uid) || hasFinished(record.pod, ofPod(actual, uid));
-      if ((known && (!step || step.do === 'wait')) || this.#inTurn.busy(uid)) continue;
-      this.exclusively(uid, () => this.#sync(uid, signal)).catch((error) => this.#failed(record, error));
-    }
-  }
-
-  readonly #hasStarted: HasStarted = ({ id }, container) => this.#probes.isStarted(id, container);
-
-  /** Ends a container that its probes have given up: what its policy says happens next, as after any end. */
-  #unhealthy(target: ProbeTarget, kind: ProbeKind, message: string): void {
-    const { uid, id, container } = target;
-    const probe = kind === 'startup' ? container.startupProbe : container.livenessProbe;
-    const end = async (signal: AbortSignal) => {
-      const record = this.#records.get(uid);
-      if (!record) return;
-      const { containers } = await actualPod(this.#options.runtime, uid, signal);
-      if (!containers.some((item) => item.id === id && item.state === 'running')) return;
-      this.#tell(
-        record,
-        'warn',
-        `container ${container.name} failed its ${kind} probe, it is ended: ${message}`,
-      );
-      const grace = probe?.terminationGracePeriodSeconds ?? gracePeriod(record.pod);
-      const complain = (error: unknown) => this.#tell(record, 'warn', messageOf(error));
-      await endContainer(this.#options, { uid, id, container }, grace, complain, signal);
-    };
-    this.exclusively(uid, end).catch((error) => {
-      const record = this.#records.get(uid);
-      if (record) this.#failed(record, error);
-    });
-  }
-
   /** Into the log, and into what `describe` shows of the pod. */
   #tell(
     record: PodRecord,
@@ -367,20 +257,6 @@ export class NodePods {
   ): void {
     this.#events.add(uidOf(record), level, message);
     this.#options.log(level, `pod ${podName(record.pod)}: ${message}`, { uid: uidOf(record), ...fields });
-  }
-
-  async #sync(uid: string, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      signal.throwIfAborted();
-      const record = this.#records.get(uid);
-      if (!record || record.restoring || record.drained) return;
-      const actual = await actualPod(this.#options.runtime, uid, signal);
-      if (!hasFinished(record.pod, actual)) await this.admit(record, signal);
-      const step = nextStep(record.pod, actual, Date.now(), this.#hasStarted);
-      if (!step || step.do === 'wait') break;
-      await this.#parts.take(record, step, signal);
-    }
-    this.#troubles.delete(uid);
   }
 
   /** See {@link PodParts}. */
@@ -409,47 +285,6 @@ export class NodePods {
   }
 
   #failed(record: PodRecord, error: unknown): void {
-    if (this.#stopping.signal.aborted) return;
-    const { uid } = record.pod.metadata;
-    const failures = (this.#troubles.get(uid)?.failures ?? 0) + 1;
-    const message = messageOf(error);
-    const retryAt = Date.now() + Math.min(lastPause, firstPause * 2 ** Math.min(failures - 1, 10));
-    if (this.#troubles.get(uid)?.message !== message) {
-      this.#options.log('error', `pod ${podName(record.pod)}: ${message}`, { uid });
-    }
-    if (this.#troubles.get(uid)?.message !== message) this.#events.add(uid, 'warn', message);
-    this.#troubles.set(uid, { message, failures, retryAt, rejected: error instanceof RejectedError });
+    if (!this.#stopping.signal.aborted) this.#troubles.failed(record, error);
   }
-}
-
-function uidOf({ pod }: PodRecord): string {
-  return pod.metadata.uid;
-}
-
-/** The pod's ConfigMaps and Secrets as they are now; undefined where some are missing. */
-function resolved(record: PodRecord, current: readonly ConfigObject[]): ConfigObject[] | undefined {
-  try {
-    return configurationOf(record.pod, current, record.configuration ?? []);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The containers of a pod that run and have probes. */
-function probed({ pod }: PodRecord, actual: ActualPod): ProbeTarget[] {
-  const { uid } = pod.metadata;
-  const lasting = lastingContainers(pod);
-  return ofPod(actual, uid).containers.flatMap(({ id, name, sandboxId, state, createdAt }) => {
-    const container = lasting.find((item) => item.name === name);
-    if (state !== 'running' || !container) return [];
-    if (!container.startupProbe && !container.livenessProbe && !container.readinessProbe) return [];
-    return [{ uid, sandboxId, id, container, since: Number(createdAt / 1_000_000n) }];
-  });
-}
-
-/** What there is of one pod, out of what there is of all. */
-export function ofPod(actual: ActualPod, uid: string): ActualPod {
-  const sandboxes = actual.sandboxes.filter((sandbox) => sandbox.uid === uid);
-  const ids = new Set(sandboxes.map(({ id }) => id));
-  return { sandboxes, containers: actual.containers.filter(({ sandboxId }) => ids.has(sandboxId)) };
 }

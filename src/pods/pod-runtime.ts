@@ -79,6 +79,13 @@ export async function actualPod(
   }
 }
 
+/** What there is of one pod, out of what there is of all. */
+export function ofPod(actual: ActualPod, uid: string): ActualPod {
+  const sandboxes = actual.sandboxes.filter((sandbox) => sandbox.uid === uid);
+  const ids = new Set(sandboxes.map(({ id }) => id));
+  return { sandboxes, containers: actual.containers.filter(({ sandboxId }) => ids.has(sandboxId)) };
+}
+
 type ListedSandbox = Awaited<ReturnType<Runtime['listPodSandbox']>>['items'][number];
 type ListedContainer = Awaited<ReturnType<Runtime['listContainers']>>['containers'][number];
 

@@ -31,6 +31,10 @@ export interface PodRecord {
   drained?: boolean;
 }
 
+export function uidOf({ pod }: PodRecord): string {
+  return pod.metadata.uid;
+}
+
 /** Keeps the records of accepted pods over a crash or a reboot. */
 export interface PodStore {
   load(): Promise<PodRecord[]>;
