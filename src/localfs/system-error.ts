@@ -60,3 +60,13 @@ export function asGoError(operation: string, path: string, error: unknown): unkn
   const message = systemErrorText(error, operation, path);
   return new CodedError(codes[errno] ?? 'failed-precondition', message, { cause: error, data: { path } });
 }
+
+/** What `work` throws; undefined where it throws nothing. */
+export function failureOf(work: () => void): unknown {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
