@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { TestNode } from '../checkpoint-node.ts';
-import { needsRuntime, project, runFor } from '../runtime.ts';
+import { needsRuntime, project, runFor, until } from '../runtime.ts';
 
 for (const runtime of ['crun', 'runc'] as const) {
   test(
@@ -12,6 +12,11 @@ for (const runtime of ['crun', 'runc'] as const) {
       const node = await TestNode.start(t, { runtime });
       const pod = await node.pod('first');
       const id = await node.run(pod, 'server', { args: ['server', '7100', '1'] });
+      const connections = { containerId: id, cmd: ['/bin/cat', '/proc/net/tcp'], timeout: 20n };
+      await until('it listens', async () => {
+        const { stdout } = await node.cri.execSync(connections);
+        return Buffer.from(stdout).includes(`:${(7100).toString(16).toUpperCase()} `);
+      });
       const archive = join(node.folder, 'server.tar');
       await node.checkpoint(id, archive);
       const stasis = (...line: string[]) =>
