@@ -51,7 +51,7 @@ export const tiers: readonly Tier[] = [
   },
   {
     name: 'use-cases',
-    rooms: ['catalog', 'pods', 'devicemanager', 'cpumanager', 'memorymanager'],
+    rooms: ['catalog', 'pods', 'nodestate', 'devicemanager', 'cpumanager', 'memorymanager'],
     open: true,
     node: true,
   },

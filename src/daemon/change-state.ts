@@ -1,15 +1,18 @@
 import type { ResetRequest, StateChange, StateChanges } from '../api/state-shapes.ts';
-import { examineNamed, knownContainers, needsContainerIds } from '../cli/state/container-ids.ts';
-import { type Examined, examine } from '../cli/state/examine.ts';
-import { examineOptions, parseMinor } from '../cli/state/flags.ts';
-import { planConversion, unlessTaken } from '../cli/state/plan-conversion.ts';
-import { lastGood, planRepair, repairs } from '../cli/state/plan-repair.ts';
-import { recordBoot, resetReason } from '../cli/state/reset-reason.ts';
-import { kubeletInTheWay } from '../cli/state/write.ts';
 import { CodedError, messageOf } from '../errors/coded-error.ts';
 import { writeFileAtomic } from '../localfs/atomic-file.ts';
 import { replaceSettingAside, type SetAsideReason } from '../localfs/set-aside.ts';
+import { examineNamed, knownContainers, needsContainerIds } from '../nodestate/container-ids.ts';
+import { examine } from '../nodestate/examine.ts';
+import { examineOptions } from '../nodestate/examine-options.ts';
+import type { Examined } from '../nodestate/examined.ts';
+import { kubeletInTheWay } from '../nodestate/kubelet-in-the-way.ts';
+import { parseMinor } from '../nodestate/kubernetes-minor.ts';
+import { planConversion, unlessTaken } from '../nodestate/plan-conversion.ts';
+import { lastGood, planRepair, repairs } from '../nodestate/plan-repair.ts';
+import { recordBoot, resetReason } from '../nodestate/reset-reason.ts';
 import type { StateTask } from '../pods/look-tasks.ts';
+import { nodeAnswers } from '../runtime/cri/node-answers.ts';
 
 /** Asks whether what follows may still be done; from then on it is, whether its client waits or not. */
 export type Begin = () => Promise<void>;
@@ -60,9 +63,10 @@ function planOf(task: StateTask): Promise<Plans> {
 }
 
 async function repairPlans({ place, request }: StateTask & { kind: 'repairState' }): Promise<Plans> {
-  const flags = { ...flagsOf(place), container: request.containers ?? [] };
-  const options = await examineOptions(flags, true);
-  const files = chosen(await examineNamed([place.rootDirectory], options, flags), request.files);
+  const options = await examineOptions(place, true, nodeAnswers);
+  const query = { ...place, containers: request.containers };
+  const named = await examineNamed([place.rootDirectory], options, query, nodeAnswers);
+  const files = chosen(named, request.files);
   const planned: Planned[] = [];
   for (const file of files) {
     if (file.unreadable && !file.kind) {
@@ -91,11 +95,10 @@ async function repairPlans({ place, request }: StateTask & { kind: 'repairState'
 
 async function conversionPlans({ place, request }: StateTask & { kind: 'convertState' }): Promise<Plans> {
   const minor = parseMinor(request.to);
-  const flags = { ...flagsOf(place), container: request.containers ?? [] };
-  const options = await examineOptions(flags, false);
+  const options = await examineOptions(place, false, nodeAnswers);
   const files = chosen(await examine(place.rootDirectory, options), request.files);
   const known = needsContainerIds(files, minor)
-    ? await knownContainers(flags)
+    ? await knownContainers({ ...place, containers: request.containers }, nodeAnswers)
     : { facts: {}, missing: undefined };
   const planned = files
     .filter(({ report }) => report.kind !== 'plain-json')
@@ -118,7 +121,7 @@ async function conversionPlans({ place, request }: StateTask & { kind: 'convertS
 }
 
 async function resetPlans({ place, request }: StateTask & { kind: 'resetState' }): Promise<Plans> {
-  const options = await examineOptions(flagsOf(place), true);
+  const options = await examineOptions(place, true, nodeAnswers);
   const files = chosen(await examine(place.rootDirectory, options), request.files);
   const planned: Planned[] = [];
   for (const file of files) {
@@ -158,20 +161,6 @@ function chosen(files: readonly Examined[], names: readonly string[] | undefined
     throw new CodedError('not-found', `there is no state file ${JSON.stringify(unknown)}`);
   }
   return names === undefined ? files : files.filter(({ file }) => names.includes(file.name));
-}
-
-/** What the command line would be told on this node. */
-export function flagsOf({ rootDirectory, runtimeEndpoint = '' }: StateTask['place']) {
-  return {
-    'root-dir': rootDirectory,
-    'kubelet-version': '',
-    'kubelet-config': '',
-    'feature-gates': '',
-    'runtime-endpoint': runtimeEndpoint,
-    offline: false,
-    'on-node': true,
-    container: [] as readonly string[],
-  };
 }
 
 async function refuseUnderKubelet(root: string): Promise<void> {

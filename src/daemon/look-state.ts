@@ -1,13 +1,15 @@
 import type { StateContent, StateFileReport, StateFileSummary } from '../api/stasis.ts';
 import type { StateDifference, StateForecast } from '../api/state-shapes.ts';
-import { examineNamed } from '../cli/state/container-ids.ts';
-import { contentData, differences } from '../cli/state/content.ts';
-import { type Examined, examine } from '../cli/state/examine.ts';
-import { examineOptions, parseMinor } from '../cli/state/flags.ts';
-import { foresee } from '../cli/state/foresee.ts';
-import { lastGood } from '../cli/state/plan-repair.ts';
 import { CodedError } from '../errors/coded-error.ts';
-import { flagsOf } from './change-state.ts';
+import { examineNamed } from '../nodestate/container-ids.ts';
+import { contentData, differences } from '../nodestate/content.ts';
+import { examine } from '../nodestate/examine.ts';
+import { examineOptions } from '../nodestate/examine-options.ts';
+import type { Examined } from '../nodestate/examined.ts';
+import { foresee } from '../nodestate/foresee.ts';
+import { parseMinor } from '../nodestate/kubernetes-minor.ts';
+import { lastGood } from '../nodestate/plan-repair.ts';
+import { nodeAnswers } from '../runtime/cri/node-answers.ts';
 import type { LookTask } from './look-task.ts';
 
 async function examined(rootDirectory: string): Promise<Examined[]> {
@@ -66,10 +68,10 @@ export async function stateDifferences(rootDirectory: string, name: string): Pro
 }
 
 export async function statePreflight({ place, from, to }: LookTask & { kind: 'statePreflight' }) {
-  const flags = flagsOf(place);
   const minors = [parseMinor(from), parseMinor(to)] as const;
-  const configured = await examineOptions(flags, false);
-  const files = await examineNamed([place.rootDirectory], { ...configured, onNode: true }, flags);
+  const configured = await examineOptions(place, false, nodeAnswers);
+  const options = { ...configured, onNode: true };
+  const files = await examineNamed([place.rootDirectory], options, place, nodeAnswers);
   return files
     .filter(({ kind }) => kind)
     .map((each): StateForecast => foresee(each, ...minors, configured.gates));

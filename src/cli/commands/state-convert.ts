@@ -1,6 +1,7 @@
 import { defineCommand, UsageError } from '../command.ts';
 import { printable } from '../output/escape.ts';
-import { containerFlag, examineOptions, parseMinor, targetFlags, targetsOf } from '../state/flags.ts';
+import { examineOptions, knownContainers } from '../state/ask-node.ts';
+import { containerFlag, parseMinor, targetFlags, targetsOf } from '../state/flags.ts';
 import { mayWrite, refuseUnderKubelet, replaceFile, writeFlags } from '../state/write.ts';
 
 export const stateConvert = defineCommand({
@@ -29,9 +30,9 @@ Exit status: 0 all files fit or were converted, 1 some cannot be, 2 wrong usage.
   async run({ flags, given, args, console }) {
     if (flags.to === '') throw new UsageError('--to is required, like --to 1.31');
     const minor = parseMinor(flags.to);
-    const { examine } = await import('../state/examine.ts');
-    const { planConversion, unlessTaken } = await import('../state/plan-conversion.ts');
-    const { knownContainers, needsContainerIds } = await import('../state/container-ids.ts');
+    const { examine } = await import('../../nodestate/examine.ts');
+    const { planConversion, unlessTaken } = await import('../../nodestate/plan-conversion.ts');
+    const { needsContainerIds } = await import('../../nodestate/container-ids.ts');
     const { targets } = targetsOf(flags, args);
     const options = await examineOptions(flags, false);
     const write = mayWrite(flags, given);

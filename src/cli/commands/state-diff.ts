@@ -1,7 +1,8 @@
+import type { StateReport } from '../../nodestate/examined.ts';
 import { CommandError, defineCommand } from '../command.ts';
 import { printable } from '../output/escape.ts';
-import type { StateReport } from '../state/examine.ts';
-import { examineOptions, outputFlag, targetFlags } from '../state/flags.ts';
+import { examineOptions } from '../state/ask-node.ts';
+import { outputFlag, targetFlags } from '../state/flags.ts';
 import { writeData } from '../state/render.ts';
 
 export const stateDiff = defineCommand({
@@ -17,9 +18,9 @@ Exit status: 0 no difference, 1 differences, 2 trouble.`,
   args: { min: 1, max: 2 },
   complete: 'files',
   async run({ flags, args, console }) {
-    const { examineFile } = await import('../state/examine.ts');
-    const { contentData, differences } = await import('../state/content.ts');
-    const { lastGood } = await import('../state/plan-repair.ts');
+    const { examineFile } = await import('../../nodestate/examine.ts');
+    const { contentData, differences } = await import('../../nodestate/content.ts');
+    const { lastGood } = await import('../../nodestate/plan-repair.ts');
     const options = await examineOptions(flags, false);
     const [path = '', other] = args;
     const file = await examineFile({ path, name: path }, options);

@@ -1,6 +1,7 @@
 import { defineCommand } from '../command.ts';
 import { tabTable } from '../output/tab-table.ts';
-import { examineOptions, outputFlag, targetFlags, targetsOf } from '../state/flags.ts';
+import { examineOptions } from '../state/ask-node.ts';
+import { outputFlag, targetFlags, targetsOf } from '../state/flags.ts';
 import { noteNone, shortMinors, validity, writeData } from '../state/render.ts';
 
 export const stateList = defineCommand({
@@ -12,7 +13,7 @@ export const stateList = defineCommand({
   args: {},
   complete: 'files',
   async run({ flags, args, console }) {
-    const { examine } = await import('../state/examine.ts');
+    const { examine } = await import('../../nodestate/examine.ts');
     const { targets } = targetsOf({ ...flags, offline: true }, args);
     const options = await examineOptions(flags, false);
     const files = (await Promise.all(targets.map((target) => examine(target, options)))).flat();

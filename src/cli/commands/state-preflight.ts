@@ -1,14 +1,8 @@
 import { defineCommand, UsageError } from '../command.ts';
 import { printable } from '../output/escape.ts';
 import { tabTable } from '../output/tab-table.ts';
-import {
-  containerFlag,
-  examineOptions,
-  outputFlag,
-  parseMinor,
-  targetFlags,
-  targetsOf,
-} from '../state/flags.ts';
+import { examineNamed, examineOptions } from '../state/ask-node.ts';
+import { containerFlag, outputFlag, parseMinor, targetFlags, targetsOf } from '../state/flags.ts';
 import { writeData } from '../state/render.ts';
 
 export const statePreflight = defineCommand({
@@ -36,8 +30,7 @@ Exit status: 0 the next kubelet starts, 1 it does not or loses something, 2 a fi
       throw new UsageError('--from and --to are required, like --from 1.31 --to 1.32');
     const from = parseMinor(flags.from);
     const to = parseMinor(flags.to);
-    const { examineNamed } = await import('../state/container-ids.ts');
-    const { foresee } = await import('../state/foresee.ts');
+    const { foresee } = await import('../../nodestate/foresee.ts');
     const { targets, onNode } = targetsOf(flags, args);
     const configured = await examineOptions(flags, false);
     const files = await examineNamed(targets, { ...configured, onNode }, flags);

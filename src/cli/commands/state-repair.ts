@@ -1,6 +1,7 @@
 import { defineCommand, UsageError } from '../command.ts';
 import { printable } from '../output/escape.ts';
-import { containerFlag, examineOptions, targetFlags, targetsOf } from '../state/flags.ts';
+import { examineNamed, examineOptions } from '../state/ask-node.ts';
+import { containerFlag, targetFlags, targetsOf } from '../state/flags.ts';
 import { mayWrite, refuseUnderKubelet, replaceFile, writeFlags } from '../state/write.ts';
 
 const repairs = ['restore', 'checksum', 'gone-pods', 'cpus'] as const;
@@ -33,8 +34,7 @@ Exit status: 0 all is well or repaired, 1 something stays wrong, 2 a file cannot
     const unknown = flags.only.find((each) => !repairs.some((known) => known === each));
     if (unknown !== undefined)
       throw new UsageError(`no repair "${printable(unknown)}"; there are ${repairs.join(', ')}`);
-    const { examineNamed } = await import('../state/container-ids.ts');
-    const { planRepair } = await import('../state/plan-repair.ts');
+    const { planRepair } = await import('../../nodestate/plan-repair.ts');
     const { targets, onNode } = targetsOf(flags, args);
     const options = await examineOptions(flags, onNode);
     const write = mayWrite(flags, given);

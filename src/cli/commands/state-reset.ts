@@ -1,6 +1,7 @@
 import { defineCommand } from '../command.ts';
 import { printable } from '../output/escape.ts';
-import { examineOptions, targetFlags, targetsOf } from '../state/flags.ts';
+import { examineOptions } from '../state/ask-node.ts';
+import { targetFlags, targetsOf } from '../state/flags.ts';
 import { mayWrite, refuseUnderKubelet, replaceFile, writeFlags } from '../state/write.ts';
 
 export const stateReset = defineCommand({
@@ -26,9 +27,9 @@ Exit status: 0 done or nothing to do, 1 failed, 2 a file cannot be read.`,
   args: {},
   complete: 'files',
   async run({ flags, given, args, console }) {
-    const { examine } = await import('../state/examine.ts');
-    const { lastGood } = await import('../state/plan-repair.ts');
-    const { recordBoot, resetReason } = await import('../state/reset-reason.ts');
+    const { examine } = await import('../../nodestate/examine.ts');
+    const { lastGood } = await import('../../nodestate/plan-repair.ts');
+    const { recordBoot, resetReason } = await import('../../nodestate/reset-reason.ts');
     const { targets } = targetsOf(flags, args);
     const options = await examineOptions(flags, true);
     const write = mayWrite(flags, given);

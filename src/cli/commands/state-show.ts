@@ -1,6 +1,7 @@
 import { defineCommand } from '../command.ts';
 import { printable } from '../output/escape.ts';
-import { examineOptions, outputFlag, targetFlags, targetsOf } from '../state/flags.ts';
+import { examineOptions } from '../state/ask-node.ts';
+import { outputFlag, targetFlags, targetsOf } from '../state/flags.ts';
 import { writeData } from '../state/render.ts';
 
 export const stateShow = defineCommand({
@@ -18,8 +19,8 @@ version, valid and content; content is the file's own, with the text inside open
   args: {},
   complete: 'files',
   async run({ flags, args, console }) {
-    const { examine } = await import('../state/examine.ts');
-    const { contentData } = await import('../state/content.ts');
+    const { examine } = await import('../../nodestate/examine.ts');
+    const { contentData } = await import('../../nodestate/content.ts');
     const { contentRows } = await import('../state/content-rows.ts');
     const { targets } = targetsOf(flags, args);
     const options = await examineOptions(flags, false);

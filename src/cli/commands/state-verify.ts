@@ -1,7 +1,8 @@
 import { CodedError } from '../../errors/coded-error.ts';
 import { CommandError, defineCommand } from '../command.ts';
 import { printable } from '../output/escape.ts';
-import { containerFlag, examineOptions, outputFlag, targetFlags, targetsOf } from '../state/flags.ts';
+import { examineNamed, examineOptions } from '../state/ask-node.ts';
+import { containerFlag, outputFlag, targetFlags, targetsOf } from '../state/flags.ts';
 import { exitStatus, noteNone, reportData, reportTable, writeData } from '../state/render.ts';
 
 export const stateVerify = defineCommand({
@@ -20,7 +21,6 @@ Exit status: 0 all is well, 1 there are findings, 2 a file cannot be read.`,
   args: {},
   complete: 'files',
   async run({ flags, args, console }) {
-    const { examineNamed } = await import('../state/container-ids.ts');
     const { targets, onNode } = targetsOf(flags, args);
     const options = await examineOptions(flags, onNode);
     const files = await examineNamed(targets, options, flags).catch((error: unknown) => {

@@ -1,6 +1,7 @@
 import { CommandError, defineCommand } from '../command.ts';
 import { printable } from '../output/escape.ts';
-import { examineOptions, targetFlags, targetsOf } from '../state/flags.ts';
+import { examineOptions } from '../state/ask-node.ts';
+import { targetFlags, targetsOf } from '../state/flags.ts';
 import { reportData, shortMinors, validity, writeItem } from '../state/render.ts';
 
 export const stateWatch = defineCommand({
@@ -23,7 +24,7 @@ good states are kept as generations that diff and repair go back to. Ends at a s
   args: { max: 1 },
   complete: 'files',
   async run({ flags, args, console }) {
-    const { watchState } = await import('../state/watch-state.ts');
+    const { watchState } = await import('../../nodestate/watch-state.ts');
     const { targets, onNode } = targetsOf(flags, args);
     const target = targets[0];
     if (target === undefined) throw new CommandError('nothing to watch');

@@ -1,7 +1,7 @@
+import { contentData } from '../../nodestate/content.ts';
+import type { Examined } from '../../nodestate/examined.ts';
 import { printable } from '../output/escape.ts';
 import { tabTable } from '../output/tab-table.ts';
-import { contentData } from './content.ts';
-import type { Examined } from './examine.ts';
 import { validity } from './render.ts';
 
 type Data = Record<string, unknown>;

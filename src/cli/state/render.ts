@@ -1,9 +1,9 @@
 import type { Finding } from '../../kubeletstate/finding.ts';
+import type { StateReport } from '../../nodestate/examined.ts';
+import { unknown } from '../../nodestate/verdict.ts';
 import type { Console } from '../console.ts';
 import { printable } from '../output/escape.ts';
 import { tabTable } from '../output/tab-table.ts';
-import type { StateReport } from './examine.ts';
-import { unknown } from './verdict.ts';
 
 export type Format = 'table' | 'json' | 'yaml';
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -8,7 +8,6 @@ import { needsRuntime } from '../../../test/runtime.ts';
 import { encodeAs } from '../../checkpointmanager/define.ts';
 import { cpuManager } from '../../kubeletstate/cpu-manager.ts';
 import { FileStore } from '../../localfs/file-store.ts';
-import { listGenerations } from '../../localfs/generations.ts';
 import { capturedConsole } from '../captured-console.ts';
 import { commands } from '../commands.ts';
 import { run } from '../run.ts';
@@ -266,40 +265,6 @@ describe('state convert between files that name containers by id and by name', (
   });
 });
 
-describe('state watch', () => {
-  it('prints a line at first and for each change, keeps good states, and ends at the signal', async () => {
-    const path = await put('cpu_manager_state', static2('0-3', []));
-    const stop = new AbortController();
-    const options = { facts: {}, gates: new Set<string>(), onNode: false };
-    const { watchState } = await import('./watch-state.ts');
-    const { writeFileAtomic } = await import('../../localfs/atomic-file.ts');
-    const next: (() => Promise<unknown>)[] = [
-      () => writeFileAtomic(path, static2('0-5', [])),
-      () => writeFileAtomic(path, new TextEncoder().encode('{"policyName":"st')),
-      () => rm(path),
-    ];
-    const seen: unknown[] = [];
-    for await (const { examined, removed } of watchState(root, options, { keep: 5, signal: stop.signal })) {
-      seen.push([examined.report.kind, examined.report.valid, removed]);
-      const act = next.shift();
-      if (act) await act();
-      else stop.abort();
-    }
-    assert.deepEqual(seen, [
-      ['cpu-manager', true, false],
-      ['cpu-manager', true, false],
-      ['cpu-manager', false, false],
-      ['cpu-manager', false, true],
-    ]);
-    const kept = await listGenerations(root, 'cpu_manager_state');
-    const texts = await Promise.all(kept.map((each) => readFile(each.path, 'utf8')));
-    assert.deepEqual(
-      texts.map((text) => /"defaultCpuSet":"([^"]*)"/.exec(text)?.[1]),
-      ['0-5', '0-3'],
-    );
-  });
-});
-
 describe('state reset', () => {
   it('sets aside what a changed policy has made void, and nothing else', async () => {
     await put('cpu_manager_state', static2('0-3', []));
@@ -325,30 +290,6 @@ describe('state reset', () => {
     await put('cpu_manager_state', static2('0-3', []));
     await utimes(path, 1, 1);
     assert.equal((await stasis(...words)).out, 'Nothing has to be reset.\n');
-  });
-});
-
-describe('resetReason', () => {
-  it('is given once for each boot, and only for what was written before it', async () => {
-    const path = await put('cpu_manager_state', static2('0-3', []));
-    const written = (await stat(path)).mtimeMs;
-    const { examine } = await import('./examine.ts');
-    const { recordBoot, resetReason } = await import('./reset-reason.ts');
-    const files = await examine(path, { facts: {}, gates: new Set(), onNode: false });
-    const file = files[0];
-    assert.ok(file);
-    const first = { bootId: 'one', bootTime: written + 1000 };
-    const afterReboot = true;
-    assert.match((await resetReason(file, first, { afterReboot })) ?? '', /before the machine was booted/);
-    assert.equal(await resetReason(file, first, { afterReboot: false }), undefined);
-    assert.equal(await resetReason(file, { ...first, bootTime: written - 1000 }, { afterReboot }), undefined);
-    assert.equal(await resetReason(file, { bootTime: written + 1000 }, { afterReboot }), undefined);
-    await recordBoot(files, first);
-    assert.equal(await resetReason(file, first, { afterReboot }), undefined);
-    assert.ok(
-      await resetReason(file, { ...first, bootId: 'two' }, { afterReboot }),
-      'of the next boot again',
-    );
   });
 });
 

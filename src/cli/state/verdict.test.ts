@@ -11,7 +11,6 @@ import { cpuManager } from '../../kubeletstate/cpu-manager.ts';
 import { capturedConsole } from '../captured-console.ts';
 import { commands } from '../commands.ts';
 import { run } from '../run.ts';
-import { parseMinor } from './flags.ts';
 
 let root: string;
 beforeEach(async () => {
@@ -151,11 +150,32 @@ describe('a runtime and a kubelet that do not answer', () => {
   });
 });
 
-describe('a Kubernetes version on the command line', () => {
-  it('is 1.31, v1.31.4 or 31, and nothing that only looks like one', () => {
-    for (const text of ['1.31', 'v1.31.4', '31']) assert.equal(parseMinor(text), 31);
-    for (const text of ['9.9', '2.31', '31.4', '1.31.', '1.99', '1.5', '']) {
-      assert.throws(() => parseMinor(text), /Kubernetes/, text);
+describe('a value of no known form on the command line', () => {
+  it('is said, and ends with status 2, which means that the command was called wrongly', async () => {
+    const path = await put('cpu_manager_state', byId('0123abcd'));
+    const wrong: [string[], string][] = [
+      [['convert', '--to', '9.9', path], '"9.9" is not a Kubernetes version like 1.31'],
+      [['preflight', '--from', 'x', '--to', '1.31', root], '"x" is not a Kubernetes version like 1.31'],
+      [['verify', '--kubelet-version', '1.5', path], '"1.5" is not a Kubernetes version like 1.31'],
+      [['list', '--kubelet-version', '1.5', path], '"1.5" is not a Kubernetes version like 1.31'],
+      [
+        ['convert', '--to', '1.18', '--container', 'a', path],
+        '--container "a" is not of the form ID=POD-UID/NAME',
+      ],
+      [['repair', '--container', 'a\nb', path], '--container "a\nb" is not of the form ID=POD-UID/NAME'],
+      [['verify', '--container', 'a', path], '--container "a" is not of the form ID=POD-UID/NAME'],
+    ];
+    for (const [words, message] of wrong) {
+      const { status, out, err } = await stasis(...words);
+      assert.deepEqual([status, out, err], [2, '', `Error: ${message}\n`], words.join(' '));
+    }
+  });
+
+  it('ends with status 1 where it is a socket that nobody can ask', async () => {
+    const path = await put('cpu_manager_state', byId('0123abcd'));
+    for (const endpoint of ['tcp://a:1', join(root, 'nobody.sock')]) {
+      const { status, err } = await stasis('convert', '--to', '1.18', '--runtime-endpoint', endpoint, path);
+      assert.equal(status, 1, err);
     }
   });
 });

@@ -20,7 +20,9 @@ export function mayWrite(flags: FlagValues<typeof writeFlags>, given: ReadonlySe
 
 /** @throws CommandError when a kubelet works with `root` and `force` was not given. */
 export async function refuseUnderKubelet(root: string, force: boolean): Promise<void> {
-  const why = force ? undefined : await kubeletInTheWay(root);
+  if (force) return;
+  const { kubeletInTheWay } = await import('../../nodestate/kubelet-in-the-way.ts');
+  const why = await kubeletInTheWay(root);
   if (why === undefined) return;
   throw new CommandError(
     `${printable(why)}. Stop it first (systemctl stop kubelet), or insist with --force`,
@@ -29,14 +31,6 @@ export async function refuseUnderKubelet(root: string, force: boolean): Promise<
       status: 1,
     },
   );
-}
-
-/** Why state files below `root` are not to be written now; undefined where no kubelet works with them. */
-export async function kubeletInTheWay(root: string): Promise<string | undefined> {
-  const { runningKubelet } = await import('../../localfs/running-kubelet.ts');
-  const running = await runningKubelet(root);
-  if (!running) return undefined;
-  return `a kubelet is running: ${running.how}. Its memory and the file would differ, and it would write over the change`;
 }
 
 /** Replaces a file, or removes it without `bytes`; says what the old one is called now. */

@@ -1,8 +1,11 @@
-import type { MigrationFacts } from '../../checkpointmanager/define.ts';
-import type { ContainerIdOf, ContainerOf } from '../../kubeletstate/cpu-manager.ts';
-import type { ContainerOnNode } from '../../kubeletstate/node-facts.ts';
-import { UsageError } from '../command.ts';
-import { type Examined, type ExamineOptions, examine, type StateReport } from './examine.ts';
+import type { MigrationFacts } from '../checkpointmanager/define.ts';
+import type { ContainerIdOf, ContainerOf } from '../kubeletstate/cpu-manager.ts';
+import type { ContainerOnNode } from '../kubeletstate/node-facts.ts';
+import { examine } from './examine.ts';
+import type { NodeQuery } from './examine-options.ts';
+import type { Examined, ExamineOptions, StateReport } from './examined.ts';
+import { MalformedValue } from './malformed-value.ts';
+import type { NodeAnswers } from './node-answers.ts';
 
 /** What a V1 file of the CPU manager needs to be read or written; `missing` says why nothing is known. */
 export interface KnownContainers {
@@ -10,31 +13,34 @@ export interface KnownContainers {
   missing: string | undefined;
 }
 
-/** What is needed to say who a container is. */
-interface ContainerFlags {
-  'root-dir': string;
-  'runtime-endpoint': string;
-  offline: boolean;
-  container: readonly string[];
+/** Whom to ask who containers are. */
+export interface ContainerQuery extends Pick<NodeQuery, 'rootDirectory' | 'runtimeEndpoint'> {
+  /** No container runtime is asked. */
+  offline?: boolean;
+  /** What is known already: `ID=POD-UID/NAME`. */
+  containers?: readonly string[] | undefined;
 }
 
 /**
  * {@link examine} of all targets, and once more where a file among them names containers by id and something is
- * known of them: from `--container`, and from the runtime of the node whose files they are.
+ * known of them: from the query, and from the runtime of the node whose files they are.
+ * @throws CodedError as {@link knownContainers}
  */
 export async function examineNamed(
   targets: readonly string[],
   options: ExamineOptions,
-  flags: ContainerFlags,
+  query: ContainerQuery,
+  node: NodeAnswers,
 ): Promise<Examined[]> {
+  const { runtimeEndpoint, offline = false, containers = [] } = query;
   const all = async (how: ExamineOptions): Promise<Examined[]> =>
     (await Promise.all(targets.map((target) => examine(target, how)))).flat();
   const files = await all(options);
-  const ask = options.onNode || flags['runtime-endpoint'] !== '' || flags.container.length > 0;
-  if (!ask || !files.some(({ report }) => report.version === 'v1' && namesContainers(report))) return files;
   // A runtime of this machine knows nothing of the containers of another one's files.
-  const offline = flags.offline || !(options.onNode || flags['runtime-endpoint'] !== '');
-  const known = await knownContainers({ ...flags, offline });
+  const mayAsk = options.onNode || runtimeEndpoint !== undefined;
+  if (!mayAsk && containers.length === 0) return files;
+  if (!files.some(({ report }) => report.version === 'v1' && namesContainers(report))) return files;
+  const known = await knownContainers({ ...query, offline: offline || !mayAsk }, node);
   return known.missing === undefined ? all({ ...options, containers: known.facts }) : files;
 }
 
@@ -49,19 +55,22 @@ export function needsContainerIds(files: readonly Examined[], minor: number): bo
 
 /**
  * Which container has which id: as given, and as the container runtime says.
- * @throws UsageError for another form; CodedError `unavailable` when the runtime at `runtime-endpoint` does not answer
+ * @throws MalformedValue for another form; CodedError `unavailable`, `invalid-argument` when the runtime at a given
+ * endpoint cannot be asked
  */
-export async function knownContainers(flags: ContainerFlags): Promise<KnownContainers> {
-  const named = flags.container.map(parseContainer);
-  const { nodeContainers } = await import('../../runtime/cri/node-pods.ts');
-  const { containers: running, silent } = flags.offline
+export async function knownContainers(
+  { rootDirectory, runtimeEndpoint, offline = false, containers = [] }: ContainerQuery,
+  node: NodeAnswers,
+): Promise<KnownContainers> {
+  const named = containers.map(parseContainer);
+  const { containers: running, silent } = offline
     ? {}
-    : await nodeContainers(flags['root-dir'], flags['runtime-endpoint'] || undefined);
+    : await node.containers(rootDirectory, runtimeEndpoint);
   const byId = new Map([...(running ?? []), ...named]);
   const byName = new Map([...byId].map(([id, { podUid, container }]) => [`${podUid}/${container}`, id]));
   const containerOf: ContainerOf = (id) => byId.get(id);
   const containerIdOf: ContainerIdOf = (podUid, container) => byName.get(`${podUid}/${container}`);
-  const why = flags.offline
+  const why = offline
     ? 'with --offline no container runtime is asked'
     : (silent ?? 'no container runtime was found');
   return {
@@ -77,6 +86,6 @@ export async function knownContainers(flags: ContainerFlags): Promise<KnownConta
 function parseContainer(text: string): [string, ContainerOnNode] {
   const [, id, podUid, container] = /^([^=/]+)=([^/]+)\/([^/]+)$/.exec(text) ?? [];
   if (id === undefined || podUid === undefined || container === undefined)
-    throw new UsageError(`--container "${text}" is not of the form ID=POD-UID/NAME`);
+    throw new MalformedValue(`--container "${text}" is not of the form ID=POD-UID/NAME`);
   return [id, { podUid, container }];
 }

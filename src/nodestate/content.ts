@@ -1,8 +1,8 @@
-import { toFile } from '../../checkpointmanager/define.ts';
-import { decodeJson } from '../../checkpointmanager/go-json.ts';
-import { encodeJsonText } from '../../checkpointmanager/go-json-encode.ts';
-import { any } from '../../checkpointmanager/go-type.ts';
-import type { Examined } from './examine.ts';
+import { toFile } from '../checkpointmanager/define.ts';
+import { decodeJson } from '../checkpointmanager/go-json.ts';
+import { encodeJsonText } from '../checkpointmanager/go-json-encode.ts';
+import { any } from '../checkpointmanager/go-type.ts';
+import type { Examined } from './examined.ts';
 
 /**
  * What is in the file, as text of JSON: the text that some files carry inside is opened, the checksum left out.

@@ -1,14 +1,15 @@
 import { basename, dirname } from 'node:path';
-import { encodeAs } from '../../checkpointmanager/define.ts';
-import type { CpuManagerState } from '../../kubeletstate/cpu-manager.ts';
-import { dropPods } from '../../kubeletstate/drop-pods.ts';
-import { podsOf } from '../../kubeletstate/review.ts';
-import { shrinkCpus } from '../../kubeletstate/shrink-cpus.ts';
-import { type Generation, listGenerations } from '../../localfs/generations.ts';
-import type { SetAsideReason } from '../../localfs/set-aside.ts';
-import { readStateFile } from '../../localfs/state-files.ts';
+import { encodeAs } from '../checkpointmanager/define.ts';
+import type { CpuManagerState } from '../kubeletstate/cpu-manager.ts';
+import { dropPods } from '../kubeletstate/drop-pods.ts';
+import { podsOf } from '../kubeletstate/review.ts';
+import { shrinkCpus } from '../kubeletstate/shrink-cpus.ts';
+import { type Generation, listGenerations } from '../localfs/generations.ts';
+import type { SetAsideReason } from '../localfs/set-aside.ts';
+import { readStateFile } from '../localfs/state-files.ts';
 import { contentData, type Difference, differences } from './content.ts';
-import { type Examined, type ExamineOptions, examineContent } from './examine.ts';
+import { examineContent } from './examine.ts';
+import type { Examined, ExamineOptions } from './examined.ts';
 
 /** What can be repaired, by the name that `--only` takes. */
 export const repairs = ['restore', 'checksum', 'gone-pods', 'cpus'] as const;

@@ -1,5 +1,5 @@
-import { inspectState, judge, type StateKind, within } from '../../kubeletstate/state-kind.ts';
-import type { Examined } from './examine.ts';
+import { inspectState, judge, type StateKind, within } from '../kubeletstate/state-kind.ts';
+import type { Examined } from './examined.ts';
 import { planConversion } from './plan-conversion.ts';
 import { cannotTell, migrationRefused } from './verdict.ts';
 

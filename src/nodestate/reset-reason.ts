@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { NodeFacts } from '../../kubeletstate/node-facts.ts';
-import { writeFileAtomic } from '../../localfs/atomic-file.ts';
-import type { Examined } from './examine.ts';
+import type { NodeFacts } from '../kubeletstate/node-facts.ts';
+import { writeFileAtomic } from '../localfs/atomic-file.ts';
+import type { Examined } from './examined.ts';
 import { unknown } from './verdict.ts';
 
 /** Hidden file beside the state files: the boot for which they were last reset. */

@@ -1,9 +1,10 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { keepGeneration, listGenerations } from '../../localfs/generations.ts';
-import { readStateFile } from '../../localfs/state-files.ts';
-import { type Examined, type ExamineOptions, examine } from './examine.ts';
+import { keepGeneration, listGenerations } from '../localfs/generations.ts';
+import { readStateFile } from '../localfs/state-files.ts';
+import { examine } from './examine.ts';
+import type { Examined, ExamineOptions } from './examined.ts';
 
 export interface Change {
   examined: Examined;

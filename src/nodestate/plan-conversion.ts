@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { encodeAs, type MigrationFacts } from '../../checkpointmanager/define.ts';
-import { isCoded } from '../../errors/coded-error.ts';
-import { podAllocationKind, podStatusKind } from '../../kubeletstate/allocation.ts';
-import { inspectState, judge, type StateKind, within, writtenBy } from '../../kubeletstate/state-kind.ts';
-import type { Examined } from './examine.ts';
+import { encodeAs, type MigrationFacts } from '../checkpointmanager/define.ts';
+import { isCoded } from '../errors/coded-error.ts';
+import { podAllocationKind, podStatusKind } from '../kubeletstate/allocation.ts';
+import { inspectState, judge, type StateKind, within, writtenBy } from '../kubeletstate/state-kind.ts';
+import type { Examined } from './examined.ts';
 
 export interface Conversion {
   path: string;

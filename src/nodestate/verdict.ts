@@ -1,7 +1,7 @@
-import type { MigrationFacts, Seen } from '../../checkpointmanager/define.ts';
-import { isCoded, messageOf } from '../../errors/coded-error.ts';
-import type { Finding } from '../../kubeletstate/finding.ts';
-import { formatMinors, judge, type StateKind, within } from '../../kubeletstate/state-kind.ts';
+import type { MigrationFacts, Seen } from '../checkpointmanager/define.ts';
+import { isCoded, messageOf } from '../errors/coded-error.ts';
+import type { Finding } from '../kubeletstate/finding.ts';
+import { formatMinors, judge, type StateKind, within } from '../kubeletstate/state-kind.ts';
 
 /** What is said of a kubelet where nobody can know: the file's checksum covers more than the file. */
 export const unknown = 'unknown';
