@@ -8,11 +8,12 @@ import { CodedError } from '../../errors/coded-error.ts';
 import { AtomicFile } from '../../localfs/atomic-file.ts';
 import { openFileSource } from '../../localfs/file-source.ts';
 import { sha256 } from '../../localfs/sha256.ts';
-import { type Captured, spaceError } from './checkpoint-capture.ts';
+import type { Captured } from './checkpoint-capture.ts';
 import { bindMounts, captureFacts, configDump, json, readSpec } from './checkpoint-metadata.ts';
 import type { Deadline } from './deadline.ts';
 import type { CriuOptions } from './oci-runtime.ts';
 import type { RuntimePaths } from './paths.ts';
+import { spaceError } from './space-error.ts';
 
 /** A log is kept for whoever looks into the checkpoint; of a longer one, its end. */
 const longestLogBytes = 16 << 20;

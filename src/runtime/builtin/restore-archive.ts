@@ -9,10 +9,10 @@ import { CodedError, isCoded, messageOf } from '../../errors/coded-error.ts';
 import { privateDirectory, privateFile } from '../../localfs/atomic-file.ts';
 import { openCheckpoint } from '../../localfs/open-checkpoint.ts';
 import { sha256 } from '../../localfs/sha256.ts';
-import { spaceError } from './checkpoint-capture.ts';
 import type { Deadline } from './deadline.ts';
 import type { OciSpec } from './oci-spec.ts';
 import { checkImages } from './restore-images.ts';
+import { spaceError } from './space-error.ts';
 
 /** What a container is restored from, checked and unpacked into a private folder. */
 export interface UnpackedArchive {
