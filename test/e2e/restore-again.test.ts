@@ -46,6 +46,6 @@ test('a pod whose image is not there yet is restored when it is', needsRuntime, 
   await until('it is restored', async () => (await second.pod('count'))?.restored === true);
   const before = parents(second).length;
   await until('it goes on', () => parents(second).length > before);
-  assert.equal((await second.pod('count'))?.message, '');
+  await until('its trouble is forgotten', async () => (await second.pod('count'))?.message === '');
   assert.ok(!parents(second).includes('parent 1'), 'it did not start anew');
 });
