@@ -98,6 +98,8 @@ try {
       for (const { name, capture } of contestants) {
         const into = join(folder, `${mib}-${round}-${name.replace(' ', '-')}`);
         mkdirSync(into);
+        // What the one before has left to be written would hold this one up.
+        await must('sync', ['--file-system', into]);
         const took = await capture(into);
         rmSync(into, { recursive: true });
         // The first round warms what is kept from then on.
