@@ -1,7 +1,7 @@
-import { defineCommand, UsageError } from '../command.ts';
+import { defineCommand } from '../command.ts';
+import { containerFlag, streamOptions, throughStream } from '../container-stream.ts';
 import { daemonClient, daemonFlags } from '../daemon-client.ts';
-import { openDaemonStream, podNamed, printStream, statusOf } from '../daemon-stream.ts';
-import { enterTerminal, sendInput } from '../terminal-input.ts';
+import { podNamed, statusOf } from '../daemon-stream.ts';
 
 export const attach = defineCommand({
   name: 'attach',
@@ -13,11 +13,7 @@ the terminal, where it says tty: control characters go to the container then.`,
   examples: ['attach counters', 'attach -it default/my-shell -c shell'],
   flags: {
     ...daemonFlags,
-    container: {
-      kind: 'string',
-      short: 'c',
-      usage: 'the `NAME` of the container; the first of the pod where left out',
-    },
+    ...containerFlag,
     stdin: { kind: 'bool', short: 'i', usage: 'hand standard input to it' },
     tty: { kind: 'bool', short: 't', usage: 'standard input is the terminal that it has' },
   },
@@ -25,24 +21,10 @@ the terminal, where it says tty: control characters go to the container then.`,
   complete: 'none',
   async run({ flags, args: [name = ''], console }) {
     const { namespace, pod } = podNamed(name);
-    if (flags.tty && flags.stdin && process.stdin.isTTY !== true) {
-      throw new UsageError('-t needs a terminal as standard input: leave it out, or -i');
-    }
-    const options = {
-      ...{ stdin: flags.stdin, tty: flags.tty },
-      ...(flags.container ? { container: flags.container } : {}),
-    };
+    const options = streamOptions(flags);
     const client = await daemonClient(flags);
     const path = await client.attach(namespace, pod, options, console.signal);
-    const web = await openDaemonStream(flags, path, console.signal);
-    console.signal.addEventListener('abort', () => web.destroy(), { once: true });
-    const leave = flags.tty && flags.stdin ? enterTerminal(web) : () => {};
-    if (flags.stdin) void sendInput(web);
-    try {
-      const end = await printStream(web, console);
-      return console.signal.aborted ? 130 : statusOf(end, 'attaching to the container');
-    } finally {
-      leave();
-    }
+    const end = await throughStream(flags, path, console);
+    return console.signal.aborted ? 130 : statusOf(end, 'attaching to the container');
   },
 });

@@ -1,7 +1,7 @@
-import { defineCommand, UsageError } from '../command.ts';
+import { defineCommand } from '../command.ts';
+import { containerFlag, streamOptions, throughStream } from '../container-stream.ts';
 import { daemonClient, daemonFlags } from '../daemon-client.ts';
-import { openDaemonStream, podNamed, printStream, statusOf } from '../daemon-stream.ts';
-import { enterTerminal, sendInput } from '../terminal-input.ts';
+import { podNamed, statusOf } from '../daemon-stream.ts';
 
 export const exec = defineCommand({
   name: 'exec',
@@ -13,11 +13,7 @@ input is handed to it, with -t it gets a terminal. A container runtime that spea
   examples: ['exec counters -- ps', 'exec -it default/my-redis -c redis -- /bin/sh'],
   flags: {
     ...daemonFlags,
-    container: {
-      kind: 'string',
-      short: 'c',
-      usage: 'the `NAME` of the container; the first of the pod where left out',
-    },
+    ...containerFlag,
     stdin: { kind: 'bool', short: 'i', usage: 'hand standard input to it' },
     tty: { kind: 'bool', short: 't', usage: 'give it a terminal' },
   },
@@ -25,24 +21,9 @@ input is handed to it, with -t it gets a terminal. A container runtime that spea
   complete: 'none',
   async run({ flags, args: [name = '', ...command], console }) {
     const { namespace, pod } = podNamed(name);
-    const isTerminal = process.stdin.isTTY === true;
-    if (flags.tty && flags.stdin && !isTerminal) {
-      throw new UsageError('-t needs a terminal as standard input: leave it out, or -i');
-    }
-    const options = {
-      ...{ command, stdin: flags.stdin, tty: flags.tty },
-      ...(flags.container ? { container: flags.container } : {}),
-    };
+    const options = { command, ...streamOptions(flags) };
     const client = await daemonClient(flags);
     const path = await client.exec(namespace, pod, options, console.signal);
-    const web = await openDaemonStream(flags, path, console.signal);
-    console.signal.addEventListener('abort', () => web.destroy(), { once: true });
-    const leave = flags.tty && flags.stdin ? enterTerminal(web) : () => {};
-    if (flags.stdin) void sendInput(web);
-    try {
-      return statusOf(await printStream(web, console), 'running the command');
-    } finally {
-      leave();
-    }
+    return statusOf(await throughStream(flags, path, console), 'running the command');
   },
 });

@@ -1,4 +1,5 @@
 import { defineCommand, UsageError } from '../command.ts';
+import { containerFlag } from '../container-stream.ts';
 import { daemonClient, daemonFlags } from '../daemon-client.ts';
 import { openDaemonStream, podNamed, printStream, statusOf } from '../daemon-stream.ts';
 
@@ -11,11 +12,7 @@ the container wrote them: where the output is a terminal, it sees them too.`,
   examples: ['logs counters', 'logs kube-system/proxy -c agent --tail 20 -f', 'logs counters --previous'],
   flags: {
     ...daemonFlags,
-    container: {
-      kind: 'string',
-      short: 'c',
-      usage: 'the `NAME` of the container; the first of the pod where left out',
-    },
+    ...containerFlag,
     follow: { kind: 'bool', short: 'f', usage: 'go on with what is written, until the container ends' },
     tail: { kind: 'int64', usage: 'only the last `LINES`' },
     previous: { kind: 'bool', short: 'p', usage: 'of the run before this one' },
